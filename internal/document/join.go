@@ -1,0 +1,64 @@
+package document
+
+import "strings"
+
+// Join returns what is known when both a and b are. It is the merge rule:
+//
+//   - the highest delete is the floor, the highest created or updated event is
+//     seen, the latest deletion time stays;
+//   - each field has the value of its highest order;
+//   - a field at or below the floor is erased.
+//
+// For States made of events, Join is commutative, associative and idempotent.
+// Two fields of equal order come from the same event bytes, because the order
+// holds their digest, so which of them is taken makes no difference.
+func Join(a, b State) State {
+	joined := State{
+		Seen:      later(a.Seen, b.Seen),
+		Floor:     later(a.Floor, b.Floor),
+		DeletedAt: max(a.DeletedAt, b.DeletedAt),
+	}
+	joined.Fields = joinFields(a.Fields, b.Fields, joined.Floor)
+	return joined
+}
+
+// joinFields merges two lists that are sorted by name.
+func joinFields(a, b []Field, floor Order) []Field {
+	var joined []Field
+	if n := max(len(a), len(b)); n > 0 {
+		joined = make([]Field, 0, n)
+	}
+	for len(a) > 0 || len(b) > 0 {
+		var f Field
+		switch side := nextName(a, b); {
+		case side < 0:
+			f, a = a[0], a[1:]
+		case side > 0:
+			f, b = b[0], b[1:]
+		default:
+			f = a[0]
+			if b[0].Order.Above(f.Order) {
+				f = b[0]
+			}
+			a, b = a[1:], b[1:]
+		}
+		if floor.IsZero() || f.Order.Above(floor) {
+			joined = append(joined, f)
+		}
+	}
+	if len(joined) == 0 {
+		return nil
+	}
+	return joined
+}
+
+// nextName tells which list has the next name: a (-1), b (+1) or both (0).
+func nextName(a, b []Field) int {
+	switch {
+	case len(b) == 0:
+		return -1
+	case len(a) == 0:
+		return 1
+	}
+	return strings.Compare(a[0].Name, b[0].Name)
+}

@@ -1,0 +1,50 @@
+package handlers
+
+import (
+	"fmt"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+)
+
+// Event is what is known of an event for tracing. It is filled as far as the
+// event could be read, also where it is rejected.
+type Event struct {
+	ID            string // event_id, else "topic/partition/offset"
+	CorrelationID string // empty where neither body nor header has one
+	Type          string // such as "post.created"; empty where it could not be told
+}
+
+// Change is one good event as a State of one document.
+type Change struct {
+	document.Key
+	State document.State
+	// Digest names what the event does: equal digests mean equal changes, so
+	// one that was written once need not be written again.
+	Digest [16]byte
+}
+
+// Reason says why an event is bad, in the word that is written to the letter.
+type Reason string
+
+// Why an event that no publisher may send is rejected.
+const (
+	InvalidJSON      Reason = "invalid_json"
+	EmptyValue       Reason = "empty_value"
+	InvalidEvent     Reason = "invalid_event"
+	UnknownEventType Reason = "unknown_event_type"
+	InvalidID        Reason = "invalid_id"
+	InvalidTimestamp Reason = "invalid_timestamp"
+	InvalidVersion   Reason = "invalid_version"
+	ReservedField    Reason = "reserved_field"
+	InvalidField     Reason = "invalid_field"
+)
+
+// Rejection is the error of an event that its publisher has to mend. It is
+// permanent: the same bytes are rejected for ever.
+type Rejection struct {
+	Reason Reason
+	Detail string // names the member and at most 64 bytes of its value; for the letter, not for logs
+}
+
+// Error returns reason and detail.
+func (r *Rejection) Error() string { return fmt.Sprintf("%s: %s", r.Reason, r.Detail) }
