@@ -17,7 +17,7 @@ running_pid() {
 
 # A service owns its port and the next one (Kafka's controller, OpenSearch's
 # transport). Other instances' ports count as taken while those are stopped, too.
-choose_recorded_port() {
+choose_port() {
   local p taken
   case $1 in kafka) p=19092 ;; opensearch) p=19200 ;; redis) p=16379 ;; esac
   if recorded_port "$1" >/dev/null && port_is_free "$(recorded_port "$1")"; then return; fi
@@ -38,6 +38,7 @@ detach() { # service command...
   local dir=$inst/$1
   shift
   rm -f "$dir/pid"
+  [[ ! -f $dir/log ]] || mv "$dir/log" "$dir/log.previous"
   # shellcheck disable=SC2016 # expanded by the inner bash
   env -i PATH="$PATH" HOME="$dir" LANG=C.UTF-8 setsid bash -c 'echo $$ >"$1"; shift; exec "$@"' \
     stack "$dir/pid" "${unprivileged[@]}" "$@" </dev/null >"$dir/log" 2>&1 8>&- 9>&- &
@@ -101,7 +102,7 @@ EOF
     rm -rf "${dir:?}"/data/* # of an interrupted format
     (cd "$dir/tmp" && "${unprivileged[@]}" "${java[@]}" -Xmx128m kafka.tools.StorageTool format \
       -t "$(random_uuid)" -c "$dir/config/kafka.properties" >"$dir/log" 2>&1) ||
-      die "kafka: $(tail -3 "$dir/log")"
+      die "format Kafka's storage: $(tail -3 "$dir/log")"
   fi
   detach kafka "${java[@]}" -Xms256m -Xmx512m -XX:+ExitOnOutOfMemoryError \
     kafka.Kafka "$dir/config/kafka.properties"
@@ -111,6 +112,7 @@ EOF
 random_uuid() { echo "A$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)"; }
 
 launch_opensearch() {
+  local unwanted=Xlog:gc
   cat >"$dir/config/opensearch.yml" <<EOF
 cluster.name: search-indexer-$name
 node.name: $name
@@ -123,12 +125,11 @@ path.logs: $dir/logs
 cluster.routing.allocation.disk.threshold_enabled: false
 EOF
   cp "$dist/opensearch/config/log4j2.properties" "$dir/config/"
-  # The distribution's options name paths inside of itself, which all instances share.
-  sed -e '/Xlog:gc/d' -e "s#=logs/#=$dir/logs/#" -e "s#HeapDumpPath=data#HeapDumpPath=$dir/logs#" \
-    "$dist/opensearch/config/jvm.options" >"$dir/config/jvm.options"
   # A small JRE lacks the vector module, and Java refuses to start with it named.
-  "$java_home/bin/java" --list-modules | grep -q jdk.incubator.vector ||
-    sed -i.all '/jdk.incubator.vector/d' "$dir/config/jvm.options"
+  [[ $("$java_home/bin/java" --list-modules) == *jdk.incubator.vector* ]] || unwanted+="|jdk.incubator.vector"
+  # The distribution's options name paths inside of itself, which all instances share.
+  sed -E -e "/$unwanted/d" -e "s#=logs/#=$dir/logs/#" -e "s#HeapDumpPath=data#HeapDumpPath=$dir/logs#" \
+    "$dist/opensearch/config/jvm.options" >"$dir/config/jvm.options"
   rm -rf "${dir:?}"/tmp/*
   give_away
   detach opensearch env OPENSEARCH_JAVA_HOME="$java_home" OPENSEARCH_PATH_CONF="$dir/config" \
