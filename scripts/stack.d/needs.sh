@@ -98,8 +98,10 @@ need_dist() {
   chmod 755 "$tmp"
   say "downloading Kafka and OpenSearch (200 MB, once)"
   command -v java >/dev/null || export JAVA_HOME=$java_home
-  mvn -B -q -Dstyle.color=never -f "$parts/pom.xml" dependency:copy-dependencies -DoutputDirectory="$tmp/kafka" >&2 ||
+  mvn -B -q -f "$parts/pom.xml" dependency:copy-dependencies -DoutputDirectory="$tmp/kafka" >"$tmp/log" 2>&1 || {
+    cat "$tmp/log" >&2
     die "Maven could not download; repeat when it can"
+  }
   (cd "$tmp/kafka" && sha256sum --quiet -c "$parts/downloads.sha256" >&2) ||
     die "a download is not what scripts/stack.d/downloads.sha256 says"
   [[ $(find "$tmp/kafka" -type f | wc -l) == $(wc -l <"$parts/downloads.sha256") ]] ||
