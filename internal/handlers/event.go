@@ -139,21 +139,21 @@ func (m *members) change(way route, id string, order document.Order, r *record.R
 // set other fields: an envelope's names are none in a bare payload.
 func changeDigest(c Change, order document.Order, bare bool, data [sha256.Size]byte) [16]byte {
 	const size = 64 + maxEntityID + sha256.Size
+	kind, shape := byte('u'), byte('e')
+	if !c.State.Floor.IsZero() {
+		kind = 'd'
+	}
+	if bare {
+		shape = 'b'
+	}
 	text := make([]byte, 0, size)
 	text = append(append(text, c.Entity...), 0)
 	text = binary.BigEndian.AppendUint32(text, uint32(len(c.ID))) //nolint:gosec // 512 at most
 	text = append(text, c.ID...)
-	text = append(text, flag(c.State.Floor.IsZero()), flag(bare))
+	text = append(text, kind, shape)
 	for _, n := range []int64{order.Version, order.Time, order.Digest, c.State.DeletedAt} {
 		text = binary.BigEndian.AppendUint64(text, uint64(n)) //nolint:gosec // the bits matter
 	}
 	sum := sha256.Sum256(append(text, data[:]...))
 	return [16]byte(sum[:16])
-}
-
-func flag(on bool) byte {
-	if on {
-		return 1
-	}
-	return 0
 }

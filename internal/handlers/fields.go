@@ -24,7 +24,7 @@ func (m *members) checkFields(e *Entity) *Rejection {
 			return reject(InvalidEvent, "field %q %s: %s", excerpt(f.Name), found.problem, excerpt(f.Value))
 		}
 		if known && !kind.takes(f.Value, found.depth) {
-			return reject(InvalidField, "field %q can't hold as a %s: %s", f.Name, kind, excerpt(f.Value))
+			return reject(InvalidField, "field %q is a %s and can't hold %s", f.Name, kind, excerpt(f.Value))
 		}
 		if found.spaced {
 			f.Value = compact(f.Value)
