@@ -1,3 +1,4 @@
+// Package config holds what the settings of every package share.
 package config
 
 import (
