@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,7 +23,7 @@ type Setting struct {
 func Describe(targets ...any) []Setting {
 	var all []Setting
 	for _, target := range targets {
-		for _, field := range reflect.VisibleFields(reflect.TypeOf(target).Elem()) {
+		for _, field := range fields(reflect.TypeOf(target).Elem()) {
 			all = append(all, Setting{
 				Name:    variable(field),
 				Default: defaultOf(field),
@@ -33,6 +34,11 @@ func Describe(targets ...any) []Setting {
 		}
 	}
 	return all
+}
+
+// fields returns the fields of a struct that are settings.
+func fields(t reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return variable(f) == "" })
 }
 
 func variable(field reflect.StructField) string {

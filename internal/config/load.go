@@ -36,8 +36,8 @@ func Load(ctx context.Context, lookuper envconfig.Lookuper, targets ...any) erro
 	var errs []error
 	for _, target := range targets {
 		v := reflect.ValueOf(target).Elem()
-		for i, field := range reflect.VisibleFields(v.Type()) {
-			if err := setField(ctx, lookuper, field, v.Field(i)); err != nil {
+		for _, field := range fields(v.Type()) {
+			if err := setField(ctx, lookuper, field, v.FieldByIndex(field.Index)); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -48,30 +48,33 @@ func Load(ctx context.Context, lookuper envconfig.Lookuper, targets ...any) erro
 	return errors.Join(errs...)
 }
 
-// setField gives one field its value. envconfig stops at the first wrong
-// variable, so it sees each field as a struct of its own. Where the value is
-// wrong the field is left at its default, so that Validate does not name the
-// same variable again.
+// setField gives one field its value. Where that is wrong the field takes its
+// default, so that Validate does not name the same variable again.
 func setField(ctx context.Context, lookuper envconfig.Lookuper, field reflect.StructField, dst reflect.Value) error {
 	name := variable(field)
-	values := map[string]string{}
 	text, found, wrong := lookUp(lookuper, name, field.Type)
-	if found && wrong == nil {
-		values[name] = text
-	}
-	for {
-		one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
-		err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: one.Interface(), Lookuper: envconfig.MapLookuper(values)})
+	if found {
+		value, err := parse(ctx, field, map[string]string{name: text})
 		if err == nil {
-			dst.Set(one.Elem().Field(0))
-			return wrong
-		}
-		if len(values) == 0 {
-			return fmt.Errorf("%s: read its default: %w", name, err) // a mistake in the tag
+			dst.Set(value)
+			return nil
 		}
 		wrong = misfit(name, text, field.Type)
-		clear(values)
 	}
+	value, err := parse(ctx, field, nil)
+	if err != nil {
+		return fmt.Errorf("%s: read its default: %w", name, err) // a mistake in the tag
+	}
+	dst.Set(value)
+	return wrong
+}
+
+// parse returns the field's value in the environment env. envconfig stops at
+// the first wrong variable, so it is shown each field as a struct of its own.
+func parse(ctx context.Context, field reflect.StructField, env map[string]string) (reflect.Value, error) {
+	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+	err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: one.Interface(), Lookuper: envconfig.MapLookuper(env)})
+	return one.Elem().Field(0), err
 }
 
 // lookUp returns the value of the variable, for a secret also from its file. An

@@ -1,8 +1,15 @@
 package config
 
+import (
+	"fmt"
+	"io"
+)
+
 // Secret is a text that must not be seen: a password, or a URL that may hold
 // one. However it is printed, marshalled or logged, it reads "[redacted]" (an
-// empty one reads as empty, so that "not set" can still be told).
+// empty one reads as empty, so that "not set" can still be told). The one hole is
+// fmt's: of an unexported struct field it calls no method, so keep a Secret out
+// of such fields or never print the struct.
 type Secret string
 
 const redacted = "[redacted]"
@@ -18,8 +25,9 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString hides s from the verb %#v.
-func (s Secret) GoString() string { return s.String() }
+// Format hides s from every verb of package fmt; without it a wrong verb such
+// as %d would show the text in its complaint.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText hides s from every text encoder, JSON among them.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
