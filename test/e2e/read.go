@@ -32,7 +32,9 @@ type bad struct{ reason, detail string }
 
 func (b bad) Error() string { return b.reason + ": " + b.detail }
 
-func refuse(reason, format string, args ...any) error { return bad{reason, fmt.Sprintf(format, args...)} }
+func refuse(reason, format string, args ...any) error {
+	return bad{reason, fmt.Sprintf(format, args...)}
+}
 
 // Read says what a record means, or the reason why it is bad. What could be read
 // of a bad one is in the Event.
