@@ -108,7 +108,7 @@ func badNames() []rule {
 		}
 	}
 	names("invalid_event", "", " ", ".", "..", ".a", "a.", "a..b", "a. .b", "a.\t", "\u3000.b")
-	names("reserved_field", "_sync", "_sync.floor", "_sync.", "_id", "_index", "_routing", "_source", "_source.a", "_id.x", "version.x", "version.major.minor")
+	names("reserved_field", "_sync", "_sync.floor", "_id", "_index", "_routing", "_source", "_source.a", "_id.x", "version.x", "version.major.minor")
 	return rules
 }
 

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -30,14 +29,21 @@ func (g *generator) quote(s string) string {
 	return b.String()
 }
 
+// plainQuote escapes what has to be, and nothing else.
 func plainQuote(s string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		panic(err) // a string always has a text
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ':
+			b = fmt.Appendf(b, `\u%04x`, c)
+		default:
+			b = append(b, c)
+		}
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return string(append(b, '"'))
 }
 
 func (g *generator) array(items []string) string {
