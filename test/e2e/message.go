@@ -59,6 +59,8 @@ func (g *generator) key(e entity) []byte {
 		return []byte(e.author)
 	case r < 18:
 		return nil
+	case r < 19:
+		return []byte{}
 	}
 	return fmt.Appendf(nil, "\xff\x00%d", g.rng.IntN(100))
 }
@@ -128,7 +130,7 @@ func (g *generator) setCorrelation(m *message) {
 		m.headers = append(m.headers, Header{name, []byte(fmt.Sprintf("header-%d", g.rng.IntN(1000)))})
 	}
 	if g.chance(20) {
-		m.headers = append(m.headers, Header{"binary", []byte{0, 0xff, '\n'}}, Header{"empty", []byte{}}, Header{"binary", []byte("again")})
+		m.headers = append(m.headers, Header{"binary", []byte{0, 0xff, '\n'}}, Header{"empty", []byte{}}, Header{"null", nil}, Header{"binary", []byte("again")})
 	}
 	switch r := g.rng.IntN(10); {
 	case r < 2:
