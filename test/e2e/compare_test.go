@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -45,7 +46,7 @@ func TestSameComparesNumbersAsNumbers(t *testing.T) {
 // The comparison must find every single thing that may go wrong with a document,
 // or all other tests here prove nothing.
 func TestCompareFindsEveryAlteration(t *testing.T) {
-	want := expectations(t, smallPlan(7))
+	want := newStream(smallPlan(7)).want
 	alterations := map[string]func(k Key, s Snapshot) bool{
 		"a document missing": func(k Key, s Snapshot) bool { delete(s, k); return true },
 		"a document too many": func(_ Key, s Snapshot) bool {
@@ -106,7 +107,7 @@ func TestCompareReadsARealIndex(t *testing.T) {
 	cluster := Cluster{stack.OpenSearch(t)}
 	prefix := stack.Name(t)
 	ctx := t.Context()
-	want := expectations(t, smallPlan(8))
+	want := newStream(smallPlan(8)).want
 	for entity, alias := range Aliases(prefix) {
 		body := fmt.Sprintf(`{"settings":{"number_of_replicas":0},
 			"mappings":{"dynamic":false,"properties":{"_sync":{"properties":{"deleted":{"type":"boolean"}}}}},
@@ -115,7 +116,7 @@ func TestCompareReadsARealIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := cluster.Do(contextOutliving(t), http.MethodDelete, "/"+alias+"-000001", "", nil); err != nil {
+			if err := cluster.Do(context.WithoutCancel(ctx), http.MethodDelete, "/"+alias+"-000001", "", nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -187,18 +188,6 @@ func bulk(t *testing.T, cluster Cluster, index, body string) {
 			}
 		}
 	}
-}
-
-// expectations are what must come of a plan's records.
-func expectations(t *testing.T, p Plan) map[Key]Document {
-	t.Helper()
-	var events []Event
-	for _, r := range Generate(p) {
-		if ev, err := Read(r); err == nil {
-			events = append(events, ev)
-		}
-	}
-	return Fold(events)
 }
 
 // ideal is how want stands in an index where all went right.
