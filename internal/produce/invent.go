@@ -195,8 +195,8 @@ func (w *writer) record(topic, now string, e entity, data any) (*record.Record, 
 	if err != nil {
 		return nil, fmt.Errorf("invent %s: %w", topic, err)
 	}
-	rec := &record.Record{Timestamp: -1, Key: []byte(e.id.String()), Value: value}
-	rec.Topic = w.v.Prefix + topic
+	rec := newRecord(w.v.Prefix + topic)
+	rec.Key, rec.Value = []byte(e.id.String()), value
 	return rec, nil
 }
 

@@ -15,7 +15,8 @@ import (
 // Sender publishes records; package stream has one.
 type Sender interface {
 	// Send hands over rec and waits while the client's queue is full. done is
-	// called once, from any goroutine, unless Send returns an error.
+	// called once, from any goroutine, unless Send returns an error, which names
+	// the topic.
 	Send(ctx context.Context, rec *record.Record, done func(partition int32, offset int64, err error)) error
 	// Flush waits until all that was sent is done.
 	Flush(ctx context.Context) error
@@ -103,6 +104,6 @@ func (p *Publisher) send(ctx context.Context, rec *record.Record) {
 		p.tally.acknowledged(rec, sent, time.Now())
 	})
 	if err != nil { // done is not called then
-		p.tally.failed(fmt.Errorf("%s: %w", rec.Topic, err))
+		p.tally.failed(err)
 	}
 }

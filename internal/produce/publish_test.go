@@ -109,10 +109,10 @@ func TestPublishingStopsAtTheFirstTrouble(t *testing.T) {
 	}{
 		"wrong line":        {&fakeBroker{}, false, Report{Published: 3}, []string{"in:4: not JSON"}},
 		"wrong line, go on": {&fakeBroker{}, true, Report{Published: 4, Skipped: 1}, nil},
-		"refused by client": {&fakeBroker{reject: map[int]error{1: tooLarge}}, false, Report{Published: 1, Failed: 1}, []string{"a: too large"}},
+		"refused by client": {&fakeBroker{reject: map[int]error{1: tooLarge}}, false, Report{Published: 1, Failed: 1}, []string{"publish: too large"}},
 		"refused, go on": {
-			&fakeBroker{reject: map[int]error{1: tooLarge}, refuse: map[int]error{2: tooLarge}}, true,
-			Report{Published: 2, Failed: 2, Skipped: 1}, []string{"a: too large"},
+			&fakeBroker{reject: map[int]error{3: tooLarge}, refuse: map[int]error{1: tooLarge}}, true,
+			Report{Published: 2, Failed: 2, Skipped: 1}, []string{"too large"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,6 +181,10 @@ topics     a 1
 `
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Error(diff)
+	}
+	text.Reset()
+	if err := (Report{Failed: 1}).WriteText(&text); err != nil || strings.Contains(text.String(), "latency") {
+		t.Errorf("measures of nothing: %s, error %v", text.String(), err)
 	}
 	raw, err := json.Marshal(r)
 	if err != nil {
