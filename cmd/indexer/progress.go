@@ -58,9 +58,9 @@ func (p *program) newBar(total int) *progressbar.ProgressBar {
 // logProgress logs the counts, and the time left at the rate so far.
 func logProgress(log zerolog.Logger, total int) func(produce.Report) {
 	return func(r produce.Report) {
-		line := log.Info().Int64("published", r.Published).Int64("failed", r.Failed).Int64("skipped", r.Skipped).Float64("events_per_second", r.Rate)
+		line := log.Info().Int64("published", r.Published).Int64("failed", r.Failed).Int64("skipped", r.Skipped).Int64("events_per_second", int64(r.Rate))
 		if left := int64(total) - r.Published - r.Failed - r.Skipped; total >= 0 && r.Rate > 0 {
-			line.Int("total", total).Float64("seconds_left", max(float64(left), 0)/r.Rate)
+			line.Int("total", total).Int64("seconds_left", max(left, 0)/max(int64(r.Rate), 1))
 		}
 		line.Msg("publishing")
 	}
