@@ -55,6 +55,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 verify found differen
 Settings (environment; in full: indexer help settings, docs/configuration.md):
 {{.}}{{end}}`, settingsNote))
 	root.AddCommand(
+		p.setupCommand(),
+		p.runCommand(),
 		p.produceCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),

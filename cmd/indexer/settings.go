@@ -11,6 +11,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/config"
 	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/stream"
 	"github.com/search-indexer/search-indexer/internal/web"
 )
@@ -20,9 +21,9 @@ type settings struct {
 	Kafka stream.Config
 	Index index.Config
 	Dedup dedup.Config
-	// MERGE: Batch pipeline.Config, and its line in groups.
-	Web web.Config
-	Log logConfig
+	Batch pipeline.Config
+	Web   web.Config
+	Log   logConfig
 }
 
 // group is the settings of one owner.
@@ -36,6 +37,7 @@ func (s *settings) groups() []group {
 		{"Kafka", &s.Kafka},
 		{"OpenSearch", &s.Index},
 		{"Redis and deduplication", &s.Dedup},
+		{"Batching and draining", &s.Batch},
 		{"HTTP", &s.Web},
 		{"Logs", &s.Log},
 	}

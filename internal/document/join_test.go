@@ -3,6 +3,7 @@ package document_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,7 +88,7 @@ func TestJoinInAnyGrouping(t *testing.T) {
 		for _, e := range events {
 			want = document.Join(want, e)
 		}
-		again := append(events, rapid.SliceOf(rapid.SampledFrom(events)).Draw(t, "repeated")...)
+		again := slices.Concat(events, rapid.SliceOf(rapid.SampledFrom(events)).Draw(t, "repeated"))
 		groups := make([]document.State, rapid.IntRange(1, 4).Draw(t, "groups"))
 		for _, e := range rapid.Permutation(again).Draw(t, "shuffled") {
 			i := rapid.IntRange(0, len(groups)-1).Draw(t, "group")
