@@ -135,7 +135,7 @@ func (p *program) newPublisher(flags produceFlags, kafka stream.Config, log zero
 
 // explainProduce says what became of the events and what to do.
 func (p *program) explainProduce(ctx context.Context, report produce.Report, err error) error {
-	published := fmt.Sprintf("%d events were published before that", report.Published)
+	published := fmt.Sprintf("published before that: %d events", report.Published)
 	var line *produce.LineError
 	var missing *missingTopicError
 	switch {

@@ -148,7 +148,7 @@ func TestProduceStandardInput(t *testing.T) {
 	env := topics(t)
 	in := `{"post_id":"1","version":2}` + "\n" + `oops` + "\n" + `{"post_id":"2"}` + "\n"
 	got := indexer(t, env, in, "produce", "--topic", "post.updated")
-	got.want(t, exitFailed, "error: stdin:2: not JSON", "1 events were published before that", "--keep-going")
+	got.want(t, exitFailed, "error: stdin:2: not JSON", "published before that: 1 events", "--keep-going")
 
 	got = indexer(t, env, in, "produce", "--topic", "post.updated", "--keep-going")
 	got.want(t, exitDone, "warning: skipped stdin:2: not JSON")
@@ -192,7 +192,8 @@ type interruptingReader struct {
 }
 
 func (r *interruptingReader) Read(p []byte) (int, error) {
-	if r.after--; r.after == 0 {
+	r.after--
+	if r.after == 0 {
 		r.interrupt()
 	}
 	return copy(p, r.line), nil
