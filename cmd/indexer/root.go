@@ -58,8 +58,10 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.setupCommand(),
 		p.runCommand(),
 		p.statusCommand(),
+		p.produceCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),
+		p.docsCommand(),
 	)
 	tellFailuresApart(root)
 	return root
