@@ -2,50 +2,69 @@ package handlers
 
 import (
 	"bytes"
+	stdjson "encoding/json"
 	"fmt"
 	"io"
 	"math/big"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	stdjson "encoding/json"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/test/stack"
 )
 
-// dateFormat is what makes OpenSearch read all that is a Date to Decode, and as
-// the same instant: milliseconds first, since a number like 2024 would be a year.
-const dateFormat = "epoch_millis||strict_date_optional_time||uuuu-MM-dd['T']['t'][' ']HH:mm:ss" +
-	"[.SSSSSSSSS][.SSSSSSSS][.SSSSSSS][.SSSSSS][.SSSSS][.SSSS][.SSS][.SS][.S][XXX]['z']"
-
-// indexBody returns the mapping that the known schema of an entity stands for.
-func indexBody(entity Entity) []byte {
-	properties := map[string]any{
-		"version": map[string]any{"type": "long"},
-		"_sync":   map[string]any{"type": "object", "enabled": false},
-	}
-	for name, kind := range entity.Fields {
-		properties[name] = map[Kind]any{
-			Text:    map[string]any{"type": "text", "fields": map[string]any{"exact": map[string]any{"type": "keyword", "ignore_above": 8191}}},
-			Keyword: map[string]any{"type": "keyword", "ignore_above": 8191},
-			Number:  map[string]any{"type": "double"},
-			Date:    map[string]any{"type": "date", "format": dateFormat},
-		}[kind]
-	}
+// indexBody returns an index as the project's own template of an entity makes it.
+// The files are read as they are, since handlers and index don't import each other.
+func indexBody(t *testing.T, entity Entity) []byte {
+	t.Helper()
+	template := readTemplate(t, string(entity.Name))
 	body, err := stdjson.Marshal(map[string]any{
-		"settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0},
-		"mappings": map[string]any{"dynamic": false, "properties": properties},
+		"settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0, "analysis": readTemplate(t, "analysis")},
+		"mappings": template["mappings"],
 	})
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return body
+}
+
+func readTemplate(t *testing.T, name string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "index", "templates", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template map[string]any
+	if err := stdjson.Unmarshal(text, &template); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return template
+}
+
+// TestTemplatesMapTheKnownSchema holds that what is checked here as a kind is
+// indexed as that kind, and that nothing else is indexed.
+func TestTemplatesMapTheKnownSchema(t *testing.T) {
+	types := map[string]Kind{"text": Text, "keyword": Keyword, "double": Number, "date": Date}
+	for _, entity := range Entities() {
+		mappings := readTemplate(t, string(entity.Name))["mappings"].(map[string]any)
+		got := make(map[string]Kind)
+		for name, mapping := range mappings["properties"].(map[string]any) {
+			if name != document.VersionField && name != document.SyncField {
+				got[name] = types[mapping.(map[string]any)["type"].(string)]
+			}
+		}
+		if diff := cmp.Diff(entity.Fields, got); diff != "" {
+			t.Errorf("%s (-checked +mapped):\n%s", entity.Name, diff)
+		}
+	}
 }
 
 // server is a real OpenSearch with indices of this test's own.
@@ -59,10 +78,9 @@ func newServer(t *testing.T) *server {
 	for _, entity := range Entities() {
 		for _, way := range []string{"joined", "plain"} {
 			index := s.index(string(entity.Name), way)
-			if status, answer := s.do(t, http.MethodPut, "/"+index, indexBody(entity)); status != http.StatusOK {
+			if status, answer := s.do(t, http.MethodPut, "/"+index, indexBody(t, entity)); status != http.StatusOK {
 				t.Fatalf("create index: %d %s", status, answer)
 			}
-			t.Cleanup(func() { s.do(t, http.MethodDelete, "/"+index, nil) })
 		}
 	}
 	return s
@@ -78,7 +96,7 @@ type fataler interface {
 
 func (s *server) do(t fataler, method, path string, body []byte) (int, []byte) {
 	t.Helper()
-	request, err := http.NewRequest(method, s.url+path, bytes.NewReader(body)) //nolint:noctx // the client has a timeout
+	request, err := http.NewRequest(method, s.url+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatalf("make request: %v", err)
 	}
@@ -87,7 +105,7 @@ func (s *server) do(t fataler, method, path string, body []byte) (int, []byte) {
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatalf("read answer: %v", err)
