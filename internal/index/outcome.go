@@ -76,8 +76,7 @@ func refused(status int, f fault) Outcome {
 // isDocumentsFault tells the 400s that a document earns by its own contents from
 // all others. It is a list of what is allowed to become a dead letter: whatever is
 // not known stays a Retry, since a letter for a missing script or template would
-// be one for every event. Each line was seen on OpenSearch 3.8.0; the words
-// are those of 2.19's source too.
+// be one for every event. Each line was seen on OpenSearch 3.8.0.
 func isDocumentsFault(f fault) bool {
 	switch f.Type {
 	case "mapper_parsing_exception", // wrong type for a field, nested too deep, too many nested documents
