@@ -1,6 +1,7 @@
 package index
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -64,13 +65,17 @@ type Outcome struct {
 // refused returns the outcome of an action, or of a request that holds nothing
 // but one action, to which OpenSearch said no.
 func refused(status int, f fault) Outcome {
+	words := f.words()
+	if words == "" { // OpenSearch's own 413 has no body (3.8.0)
+		words = fmt.Sprintf("status %d %s", status, http.StatusText(status))
+	}
 	switch {
 	case status == http.StatusRequestEntityTooLarge:
-		return Outcome{Result: Rejected, Reason: ReasonTooLarge, Words: f.words()}
+		return Outcome{Result: Rejected, Reason: ReasonTooLarge, Words: words}
 	case status == http.StatusBadRequest && isDocumentsFault(f):
-		return Outcome{Result: Rejected, Reason: ReasonRejectedByIndex, Words: f.words()}
+		return Outcome{Result: Rejected, Reason: ReasonRejectedByIndex, Words: words}
 	}
-	return Outcome{Result: Retry, Reason: retryReason(status, f), Words: f.words()}
+	return Outcome{Result: Retry, Reason: retryReason(status, f), Words: words}
 }
 
 // isDocumentsFault tells the 400s that a document earns by its own contents from

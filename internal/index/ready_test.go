@@ -59,6 +59,10 @@ func TestReadyNamesWhatIsWrong(t *testing.T) {
 		"index.default_pipeline is p":         {settings(`{"index.default_pipeline":"p"}`), settings(`{"index.default_pipeline":null}`)},
 		"index.blocks.write)":                 {settings(`{"index.blocks.write":true}`), settings(`{"index.blocks.write":null}`)},
 		"index.blocks.read_only_allow_delete": {settings(`{"index.blocks.read_only_allow_delete":true}`), settings(`{"index.blocks.read_only_allow_delete":null}`)},
+		"is closed": {
+			func() { call[any](t, client, http.MethodPost, "/"+index+"/_close", "") },
+			func() { call[any](t, client, http.MethodPost, "/"+index+"/_open?wait_for_active_shards=1", "") },
+		},
 	} {
 		t.Run(words, func(t *testing.T) {
 			tc.spoil()

@@ -86,7 +86,7 @@ func TestSetupsAtOnce(t *testing.T) {
 	}
 }
 
-// TestSetupRefusedTwice: the second create is refused by OpenSearch itself, which
+// TestSecondCreateIsRefused: the second create is refused by OpenSearch itself, which
 // no timing of goroutines can promise to show.
 func TestSecondCreateIsRefused(t *testing.T) {
 	client := setUp(t, realConfig(t))

@@ -185,6 +185,10 @@ func TestOperatorsTemplates(t *testing.T) {
 	if _, err := client.Setup(t.Context()); err == nil || !strings.Contains(err.Error(), "artist.json") {
 		t.Errorf("a file of another shape: %v", err)
 	}
+	client.cfg.TemplateDir += "-missing"
+	if _, err := client.Setup(t.Context()); err == nil || !strings.Contains(err.Error(), "OPENSEARCH_TEMPLATE_DIR") {
+		t.Errorf("a folder that is not there: %v", err)
+	}
 }
 
 // TestPatternsOfPrefixes: the template of one prefix does not reach the indices of

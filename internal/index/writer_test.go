@@ -69,7 +69,8 @@ func TestSplit(t *testing.T) {
 				for i, o := range writer.Write(t.Context(), "x", actions) {
 					want := Outcome{Result: Written, Index: "posts-20260102-030405"}
 					if poisoned[i] {
-						want = Outcome{Result: Rejected, Reason: reasons[status], Words: readFault([]byte(refusal)).words()}
+						want = refused(status, readFault([]byte(refusal)))
+						want.Result, want.Reason = Rejected, reasons[status]
 					}
 					if diff := cmp.Diff(want, o); diff != "" {
 						rt.Fatalf("action %d of %v: %s", i, poisoned, diff)
