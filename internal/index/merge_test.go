@@ -1,0 +1,192 @@
+package index
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+)
+
+// TestScriptIsJoin holds merge.painless equal to document.Join: whatever States
+// are written to a document, in whatever order and grouping, its _source is what
+// Join makes of all of them.
+func TestScriptIsJoin(t *testing.T) {
+	client := setUp(t, realConfig(t))
+	writer := NewWriter(client)
+	var round int
+	rapid.Check(t, func(rt *rapid.T) {
+		round++
+		histories := rapid.SliceOfN(history(), 1, 60).Draw(rt, "histories")
+		ids := make([]string, len(histories))
+		want := map[string]document.State{}
+		for i, states := range histories {
+			ids[i] = fmt.Sprintf("%d/%d", round, i)
+			for _, s := range states {
+				want[ids[i]] = document.Join(want[ids[i]], s)
+			}
+		}
+		for step := range slices.MaxFunc(histories, func(a, b []document.State) int { return len(a) - len(b) }) {
+			var actions []Action
+			for i, states := range histories {
+				if step < len(states) {
+					actions = append(actions, Action{Key: document.Key{Entity: document.Post, ID: ids[i]}, State: states[step]})
+				}
+			}
+			for i, o := range writer.Write(t.Context(), "merge-test", actions) {
+				if o.Result == Retry || o.Result == Rejected {
+					rt.Fatalf("%s: %+v", actions[i].State, o)
+				}
+			}
+		}
+		sources := stored(t, client, client.names(document.Post).Write, ids)
+		for _, id := range ids {
+			if diff := cmp.Diff(facts(rt, want[id].AppendSource(nil)), facts(rt, sources[id])); diff != "" {
+				rt.Fatalf("document %s, Join (-) and script (+): %s", id, diff)
+			}
+		}
+	})
+}
+
+// history draws the States that are written to one document: single events and
+// joins of several, repeated and out of order. Versions, times and digests come
+// from so few values that ties and near ties are common.
+func history() *rapid.Generator[[]document.State] {
+	return rapid.Custom(func(t *rapid.T) []document.State {
+		events := rapid.SliceOfN(event(), 1, 8).Draw(t, "events")
+		writes := rapid.SliceOfN(rapid.IntRange(0, len(events)-1), 1, 8).Draw(t, "writes")
+		var states []document.State
+		for _, first := range writes {
+			s := events[first]
+			for _, more := range rapid.SliceOfN(rapid.IntRange(0, len(events)-1), 0, 2).Draw(t, "joined") {
+				s = document.Join(s, events[more])
+			}
+			states = append(states, s)
+		}
+		return states
+	})
+}
+
+func event() *rapid.Generator[document.State] {
+	versions := rapid.SampledFrom([]int64{0, 0, 1, 2, 3, 1 << 40, document.MaxVersion})
+	times := rapid.SampledFrom([]int64{-62135596800000000, -1, 0, 1, 1700000000000000, 1700000000000001})
+	return rapid.Custom(func(t *rapid.T) document.State {
+		version, micros := versions.Draw(t, "version"), times.Draw(t, "time")
+		if rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
+			if rapid.IntRange(0, 5).Draw(t, "final") == 0 {
+				version = document.FinalVersion
+			}
+			return document.Delete(document.DeleteOrder(version, micros), rapid.SampledFrom([]int64{0, 5, 1700000000000}).Draw(t, "deleted at"))
+		}
+		// The digest follows from the fields, as for real events: the laws of
+		// Join need equal orders to mean equal fields.
+		fields := rapid.SliceOfNDistinct(field(), 0, 5, func(f document.Field) string { return f.Name }).Draw(t, "fields")
+		var data []byte
+		for _, f := range fields {
+			data = append(append(append(data, f.Name...), 0), f.Value...)
+		}
+		return document.Upsert(document.UpsertOrder(version, micros, document.Digest(data)), fields)
+	})
+}
+
+func field() *rapid.Generator[document.Field] {
+	text := rapid.Map(rapid.String(), func(s string) string { // handlers refuse what is not UTF-8
+		quoted, err := jsontext.AppendQuote(nil, s)
+		if err != nil {
+			panic(err)
+		}
+		return string(quoted)
+	})
+	known := rapid.OneOf(text, rapid.SampledFrom([]string{"null", "7", "true", `"ё 😀 <&>\u2028"`, `["a",1,null]`}))
+	free := rapid.OneOf(known, rapid.SampledFrom([]string{
+		"123456789012345678901234567890", "-9223372036854775809", "9223372036854775807", "18446744073709551616",
+		"0.1", "1e3", "-2.5E-7", "1.7976931348623157e308", "100000000000000000000.5",
+		`{"a":{"b":[1,{"c":12345678901234567890}]},"":null}`, "[]", "{}", "[[[]]]", `{"_id":1,"_sync":{"seen":[9,9,9]}}`,
+	}))
+	names := rapid.SampledFrom([]string{"title", "content", "tags", "a.b", "a", "orders", "поле", "long name", `q"\`})
+	return rapid.Custom(func(t *rapid.T) document.Field {
+		name := names.Draw(t, "name")
+		value := free
+		if name == "title" || name == "content" || name == "tags" {
+			value = known
+		}
+		return document.Field{Name: name, Value: []byte(value.Draw(t, "value"))}
+	})
+}
+
+// facts reads a _source into what has to be equal: the State's orders exactly,
+// its values with numbers as numbers, and what only searches read.
+func facts(t *rapid.T, source []byte) map[string]string {
+	s, err := document.ParseSource(source)
+	if err != nil {
+		t.Fatalf("%s: %v", source, err)
+	}
+	out := map[string]string{
+		"seen":       fmt.Sprint(s.Seen),
+		"floor":      fmt.Sprint(s.Floor),
+		"deleted at": fmt.Sprint(s.DeletedAt),
+	}
+	for _, f := range s.Fields {
+		out["field "+f.Name] = fmt.Sprint(canonical(t, jsontext.Value(f.Value)), " at ", f.Order)
+	}
+	for _, member := range []string{"/version", "/_sync"} {
+		out[member] = canonical(t, memberAt(t, source, jsontext.Pointer(member)))
+	}
+	return out
+}
+
+func memberAt(t *rapid.T, source []byte, at jsontext.Pointer) jsontext.Value {
+	dec := jsontext.NewDecoder(strings.NewReader(string(source)))
+	for {
+		if _, err := dec.ReadToken(); err != nil {
+			t.Fatalf("%s has no %s: %v", source, at, err)
+		}
+		if dec.StackPointer() == at {
+			value, err := dec.ReadValue()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return value.Clone()
+		}
+	}
+}
+
+// canonical returns value in one form for all that mean the same: integers by
+// their digits, decimals as doubles, members sorted.
+func canonical(t *rapid.T, value jsontext.Value) string {
+	if err := value.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false), jsontext.AllowInvalidUTF8(false)); err != nil {
+		t.Fatalf("%s: %v", value, err)
+	}
+	var b strings.Builder
+	dec := jsontext.NewDecoder(strings.NewReader(string(value)))
+	for {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return b.String()
+		}
+		if tok.Kind() == '0' {
+			b.WriteString(number(tok.String()))
+		} else {
+			b.WriteString(strconv.Quote(tok.String()))
+		}
+		b.WriteByte(' ')
+	}
+}
+
+func number(text string) string {
+	if whole, ok := new(big.Int).SetString(text, 10); ok && len(text) > 15 {
+		return whole.String()
+	}
+	double, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		panic(err)
+	}
+	return strconv.FormatFloat(double, 'g', -1, 64)
+}

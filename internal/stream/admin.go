@@ -1,0 +1,182 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+// Admin makes topics and looks at them and at groups. It is safe for concurrent
+// use. Its methods wait for a broker until ctx ends, or 10 s where ctx has no
+// deadline.
+type Admin struct {
+	client *kafka.AdminClient
+}
+
+// NewAdmin makes an Admin. No broker needs to answer yet; an error means that the
+// settings are wrong.
+func NewAdmin(cfg Config, log zerolog.Logger) (*Admin, error) {
+	properties := cfg.withOptions(cfg.properties())
+	properties["go.logs.channel.enable"] = true
+	client, err := kafka.NewAdminClient(&properties)
+	if err != nil {
+		return nil, fmt.Errorf("make Kafka admin client: %w", err)
+	}
+	go forwardLogs(client.Logs(), log)
+	return &Admin{client: client}, nil
+}
+
+// Close frees the connections.
+func (a *Admin) Close() { a.client.Close() }
+
+// TopicSpec is a topic to be made.
+type TopicSpec struct {
+	Name              string
+	Partitions        int           // at least 1
+	ReplicationFactor int           // at least 1, at most the number of brokers
+	Retention         time.Duration // below 0 keeps records for ever
+	MaxMessageBytes   int           // largest record batch; 0 leaves it to the brokers
+}
+
+func (s TopicSpec) specification() kafka.TopicSpecification {
+	retention := int64(-1)
+	if s.Retention >= 0 {
+		retention = s.Retention.Milliseconds()
+	}
+	config := map[string]string{
+		"cleanup.policy": "delete",
+		"retention.ms":   strconv.FormatInt(retention, 10),
+	}
+	if retention < 0 {
+		config["retention.bytes"] = "-1"
+	}
+	if s.MaxMessageBytes > 0 {
+		config["max.message.bytes"] = strconv.Itoa(s.MaxMessageBytes)
+	}
+	return kafka.TopicSpecification{
+		Topic: s.Name, NumPartitions: s.Partitions, ReplicationFactor: s.ReplicationFactor, Config: config,
+	}
+}
+
+// CreateTopics makes those of the topics that do not exist and leaves the others
+// as they are. Beside an error it returns what was done all the same.
+func (a *Admin) CreateTopics(ctx context.Context, specs []TopicSpec) (created, existing []string, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	asked := make([]kafka.TopicSpecification, len(specs))
+	for i, spec := range specs {
+		asked[i] = spec.specification()
+	}
+	results, err := a.client.CreateTopics(ctx, asked, kafka.SetAdminOperationTimeout(lookTimeout), requestTimeout(ctx))
+	if err != nil {
+		return nil, nil, fmt.Errorf("create topics: %w", err)
+	}
+	var failed []error
+	for _, result := range results {
+		switch result.Error.Code() {
+		case kafka.ErrNoError:
+			created = append(created, result.Topic)
+		case kafka.ErrTopicAlreadyExists:
+			existing = append(existing, result.Topic)
+		default:
+			failed = append(failed, fmt.Errorf("create topic %s: %w", result.Topic, result.Error))
+		}
+	}
+	return created, existing, errors.Join(failed...)
+}
+
+// Partitions returns the partitions of those of the topics that exist.
+func (a *Admin) Partitions(ctx context.Context, topics []string) (map[string][]int32, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	found, err := scout{admin: a.client}.topics(ctx, topics)
+	partitions := make(map[string][]int32, len(found))
+	for name, t := range found {
+		partitions[name] = t.partitions
+	}
+	return partitions, err
+}
+
+// MaxMessageBytes returns the largest record batch that each of the topics takes;
+// all of them must exist.
+func (a *Admin) MaxMessageBytes(ctx context.Context, topics []string) (map[string]int, error) {
+	const setting = "max.message.bytes"
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	asked := make([]kafka.ConfigResource, len(topics))
+	for i, name := range topics {
+		asked[i] = kafka.ConfigResource{Type: kafka.ResourceTopic, Name: name}
+	}
+	results, err := a.client.DescribeConfigs(ctx, asked, requestTimeout(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("describe the settings of topics: %w", err)
+	}
+	sizes := make(map[string]int, len(topics))
+	for _, result := range results {
+		if result.Error.Code() != kafka.ErrNoError {
+			return nil, fmt.Errorf("describe the settings of topic %s: %w", result.Name, result.Error)
+		}
+		size, err := strconv.Atoi(result.Config[setting].Value)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of topic %s: %w", setting, result.Name, err)
+		}
+		sizes[result.Name] = size
+	}
+	return sizes, nil
+}
+
+// PartitionStatus is how far a group has come in one partition.
+type PartitionStatus struct {
+	record.Partition
+	Committed int64 // next offset to read, or -1 where the group has none
+	Low, High int64 // first offset of the log, and the one after its last
+	Lag       int64 // records (and markers of transactions) that the group has yet to read
+	Problem   error // set where a worker would not begin before an operator decides
+}
+
+// GroupLag returns the state of every partition of those of the topics that exist,
+// sorted. It needs no running member.
+func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]PartitionStatus, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s := scout{admin: a.client, group: group}
+	found, err := s.topics(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	var ids []record.Partition
+	for name, t := range found {
+		for _, id := range t.partitions {
+			ids = append(ids, record.Partition{Topic: name, ID: id})
+		}
+	}
+	places, err := s.places(ctx, found, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]PartitionStatus, 0, len(places))
+	for id, at := range places {
+		from := startAt(id, at, group)
+		all = append(all, PartitionStatus{
+			Partition: id, Committed: at.committed, Low: at.low, High: at.high,
+			Lag: max(at.high-max(from.offset, at.low), 0), Problem: from.problem,
+		})
+	}
+	slices.SortFunc(all, func(a, b PartitionStatus) int { return comparePartitions(a.Partition, b.Partition) })
+	return all, nil
+}
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, lookTimeout)
+}

@@ -1,0 +1,227 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+const (
+	lookInterval  = 10 * time.Second // how soon a topic that was made again is noticed
+	retryInterval = time.Second
+)
+
+// findings is what one look at the brokers has found.
+type findings struct {
+	topics map[string]topic
+	places map[record.Partition]place
+	err    error // part or all of it is missing
+
+	asked    map[record.Partition]*partition // the ownerships that places is for
+	position map[record.Partition]int64      // of each before the look
+	suspect  bool                            // the look was for lost offsets too
+}
+
+// lookAround asks the brokers every now and then, and soon after lookSoon, off the
+// polling goroutine: they may take long to answer.
+func (c *Consumer) lookAround(ctx context.Context) {
+	for {
+		found := c.look(ctx)
+		select {
+		case c.findings <- found:
+		case <-ctx.Done():
+			return
+		}
+		interval := lookInterval
+		if found.err != nil || len(found.places) < len(found.asked) {
+			interval = retryInterval
+		}
+		select {
+		case <-c.nudge:
+		case <-time.After(interval):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *Consumer) lookSoon() {
+	select {
+	case c.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// look asks for the topics, and for the places of the partitions that need one.
+func (c *Consumer) look(ctx context.Context) findings {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	f := findings{asked: map[record.Partition]*partition{}, position: map[record.Partition]int64{}}
+	var ids []record.Partition
+	c.mu.Lock()
+	f.suspect, c.suspect = c.suspect, false
+	for _, id := range c.ids() {
+		if p := c.owned[id]; p.phase == starting || f.suspect {
+			ids = append(ids, id)
+			f.asked[id] = p
+			if p.phase == reading {
+				f.position[id] = p.position
+			}
+		}
+	}
+	c.mu.Unlock()
+
+	if f.topics, f.err = c.scout.topics(ctx, c.cfg.FullTopics()); len(f.topics) > 0 {
+		var err error
+		if f.places, err = c.scout.places(ctx, f.topics, ids); err != nil {
+			f.err = err
+		}
+	}
+	if f.suspect && f.err != nil {
+		c.doubt() // the answer is still to come
+	}
+	return f
+}
+
+// doubt asks which partition the client meant: its error names none.
+func (c *Consumer) doubt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.suspect = true
+	c.lookSoon()
+}
+
+// takeUp acts on findings, on the polling goroutine.
+func (c *Consumer) takeUp(ctx context.Context, f findings) {
+	c.report(f)
+	if remade := c.remade(f.topics); len(remade) > 0 {
+		c.log.Warn().Stringers("partitions", stringers(remade)).
+			Msg("the topic was made again under its name: reading it from its beginning")
+		c.startAgain(ctx, remade)
+	}
+	c.begin(ctx, f)
+	if f.suspect && f.err == nil {
+		c.examine(ctx, f)
+	}
+}
+
+// remade returns the partitions whose topic is another than the one being read.
+func (c *Consumer) remade(topics map[string]topic) []record.Partition {
+	var remade []record.Partition
+	for _, id := range c.ids() {
+		if p := c.owned[id]; p.phase != starting && differ(p.topicID, topics[id.Topic].id) {
+			remade = append(remade, id)
+		}
+	}
+	return remade
+}
+
+// startAgain has the reader forget partitions and looks up where they begin.
+func (c *Consumer) startAgain(ctx context.Context, ids []record.Partition) {
+	c.release(ctx, Lost, ids)
+	c.await(ids)
+}
+
+// begin starts to read the partitions whose place is now known.
+func (c *Consumer) begin(ctx context.Context, f findings) {
+	var starts []Start
+	var ids []record.Partition
+	fetch := []kafka.TopicPartition{}
+	c.mu.Lock()
+	for _, id := range c.ids() {
+		p := c.owned[id]
+		at, found := f.places[id]
+		if !found || p.phase != starting || p != f.asked[id] {
+			continue
+		}
+		from := startAt(id, at, c.cfg.GroupID)
+		*p = partition{
+			phase: reading, topicID: at.topicID, low: at.low, high: at.high,
+			begun: from.offset, delivered: from.offset, position: from.offset, settled: from.offset,
+		}
+		if from.problem != nil {
+			p.phase = failed
+			c.log.Error().Err(from.problem).Msg("a partition is paused")
+		} else {
+			p.assigned = true
+			ids = append(ids, id)
+			fetch = append(fetch, topicPartition(id, from.offset))
+			c.log.Info().Stringer("partition", id).Int64("offset", from.offset).Msg(cmp.Or(from.note, "reading the partition"))
+		}
+		starts = append(starts, Start{Partition: id, Offset: from.offset, Problem: from.problem})
+	}
+	c.mu.Unlock()
+
+	c.tell(ctx, Assigned, starts)
+	c.fetch(ids, fetch)
+}
+
+// fetch has the client read partitions. The client's pause flags outlive an
+// ownership, so each is set anew.
+func (c *Consumer) fetch(ids []record.Partition, from []kafka.TopicPartition) {
+	if len(from) == 0 {
+		return
+	}
+	c.insist("assign partitions", c.client.IncrementalAssign(from))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.insist("regulate partitions", c.regulate(ids))
+}
+
+// examine finds the partitions whose next offset the log has lost while they were
+// read. The position from before the look is held against the log's end, today's
+// against its beginning, so that what was read meanwhile is no fault.
+func (c *Consumer) examine(ctx context.Context, f findings) {
+	var lost []Start
+	var unread, sound []record.Partition
+	c.mu.Lock()
+	for _, id := range c.ids() {
+		p, at := c.owned[id], f.places[id]
+		before, asked := f.position[id]
+		if !asked || p != f.asked[id] || p.phase != reading {
+			continue
+		}
+		switch {
+		case p.position >= at.low && before <= at.high:
+			sound = append(sound, id)
+		case p.delivered == p.begun: // decided as at any start, without a gap in what was read
+			unread = append(unread, id)
+		default:
+			p.phase = failed
+			problem := lostRange(id, p.position, at, c.cfg.GroupID)
+			lost = append(lost, Start{Partition: id, Offset: p.position, Problem: problem})
+		}
+	}
+	c.insist("pause partitions", c.regulate(c.ids()))
+	c.mu.Unlock()
+
+	for _, l := range lost {
+		c.log.Error().Err(l.Problem).Msg("a partition is paused")
+	}
+	c.tell(ctx, Failed, lost)
+	switch {
+	case len(unread) > 0:
+		c.startAgain(ctx, unread)
+	case len(lost) == 0:
+		c.refetch(sound)
+	}
+}
+
+// refetch has the client fetch partitions anew where they are: one of them has
+// fallen silent with an error, and none can be told to be the one.
+func (c *Consumer) refetch(ids []record.Partition) {
+	from := []kafka.TopicPartition{}
+	for _, id := range ids {
+		from = append(from, topicPartition(id, c.owned[id].position))
+	}
+	if len(from) == 0 {
+		return
+	}
+	c.log.Warn().Stringers("partitions", stringers(ids)).Msg("an offset was out of range, but is so no more: fetching anew")
+	c.insist("assign partitions anew", c.client.IncrementalUnassign(from))
+	c.fetch(ids, from)
+}

@@ -1,0 +1,108 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/rs/zerolog"
+
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+// Producer writes records, acknowledged by all in-sync replicas, in order and once
+// each (idempotence) as long as the process lives. It is safe for concurrent use.
+type Producer struct {
+	client *kafka.Producer
+	done   chan struct{} // closed when every delivery has been reported
+}
+
+// Delivered is told where a record was written, or why it was not; then partition
+// and offset mean nothing. It runs on the one goroutine of all deliveries, so it
+// must not block, nor send.
+type Delivered func(partition int32, offset int64, err error)
+
+// NewProducer makes a producer. No broker needs to answer yet; an error means that
+// the settings are wrong.
+func NewProducer(cfg Config, log zerolog.Logger) (*Producer, error) {
+	properties := cfg.producerProperties()
+	properties["go.logs.channel.enable"] = true
+	client, err := kafka.NewProducer(&properties)
+	if err != nil {
+		return nil, fmt.Errorf("make Kafka producer: %w", err)
+	}
+	p := &Producer{client: client, done: make(chan struct{})}
+	go forwardLogs(client.Logs(), log)
+	go p.report(log)
+	return p, nil
+}
+
+// Send queues a record: for the partition of its key (murmur2, as the JVM's
+// clients do) where its partition is -1. A timestamp of 0 or below becomes the
+// time of sending; the offset is ignored. It blocks while the queue is full, until
+// ctx ends. Where it returns nil, delivered is called exactly once, with an error
+// after 30 s without an answer; else it is never called.
+func (p *Producer) Send(ctx context.Context, r *record.Record, delivered Delivered) error {
+	message := toMessage(r)
+	message.Opaque = delivered
+	for {
+		err := p.client.Produce(message, nil)
+		if codeOf(err) != kafka.ErrQueueFull {
+			if err != nil {
+				return fmt.Errorf("send to %s: %w", r.Topic, err)
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for room in the send queue: %w", ctx.Err())
+		case <-time.After(queueWait):
+		}
+	}
+}
+
+const queueWait = 5 * time.Millisecond
+
+// Flush waits until every record is delivered or refused, or ctx ends.
+func (p *Producer) Flush(ctx context.Context) error {
+	for {
+		waiting := p.client.Flush(int(flushStep.Milliseconds()))
+		if waiting == 0 {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("flush %d records: %w", waiting, ctx.Err())
+		}
+	}
+}
+
+const flushStep = 100 * time.Millisecond
+
+// Close gives up what is not delivered (each record's delivered is told) and
+// frees the client. Flush before it; send nothing after it.
+func (p *Producer) Close() error {
+	err := p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
+	p.client.Flush(int(flushStep.Milliseconds())) // fetches the reports of the purge
+	p.client.Close()
+	<-p.done
+	if err != nil {
+		return fmt.Errorf("give up unsent records: %w", err)
+	}
+	return nil
+}
+
+// report tells each record's fate, until Close.
+func (p *Producer) report(log zerolog.Logger) {
+	defer close(p.done)
+	for event := range p.client.Events() {
+		switch e := event.(type) {
+		case *kafka.Message:
+			if delivered, ok := e.Opaque.(Delivered); ok && delivered != nil {
+				delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset), e.TopicPartition.Error)
+			}
+		case kafka.Error:
+			log.Debug().Err(e).Msg("Kafka producer") // each record's own error says it too
+		}
+	}
+}

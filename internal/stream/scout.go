@@ -1,0 +1,176 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+// topic is what the brokers say of a topic that exists.
+type topic struct {
+	id         string // empty where the brokers know no topic ids
+	partitions []int32
+}
+
+// place is what the brokers say of one partition, for one consumer group.
+type place struct {
+	topicID     string
+	committed   int64  // next offset to read, or -1 where the group has none
+	committedID string // topic id that the offset was committed for; empty if unknown
+	low, high   int64  // first offset of the log, and the one after its last
+}
+
+// scout asks the brokers. Its methods block until they answer or ctx ends, and
+// may be called from several goroutines.
+type scout struct {
+	admin *kafka.AdminClient
+	group string
+}
+
+// topics returns those of the named topics that exist. Beside an error it
+// returns what could be told all the same.
+func (s scout) topics(ctx context.Context, names []string) (map[string]topic, error) {
+	answer, err := s.admin.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames(names), requestTimeout(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	found := make(map[string]topic, len(names))
+	var failed []error
+	for _, description := range answer.TopicDescriptions {
+		switch description.Error.Code() {
+		case kafka.ErrNoError:
+			found[description.Name] = describe(description)
+		case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
+		default:
+			failed = append(failed, fmt.Errorf("describe topic %s: %w", description.Name, description.Error))
+		}
+	}
+	return found, errors.Join(failed...)
+}
+
+func describe(description kafka.TopicDescription) topic {
+	t := topic{}
+	// Brokers before 2.8 and some compatible ones answer the zero id.
+	if id := description.TopicID; id.GetMostSignificantBits() != 0 || id.GetLeastSignificantBits() != 0 {
+		t.id = id.String()
+	}
+	for _, partition := range description.Partitions {
+		t.partitions = append(t.partitions, int32(partition.Partition)) //nolint:gosec // Kafka numbers partitions by int32
+	}
+	return t
+}
+
+// places returns what the brokers say of the partitions; those that have no
+// answer yet, such as those of a missing topic, are left out.
+func (s scout) places(ctx context.Context, topics map[string]topic, partitions []record.Partition) (map[record.Partition]place, error) {
+	var asked []kafka.TopicPartition
+	for _, p := range partitions {
+		if _, ok := topics[p.Topic]; ok {
+			asked = append(asked, topicPartition(p, 0))
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	low, err := s.offsets(ctx, asked, kafka.EarliestOffsetSpec)
+	if err != nil {
+		return nil, fmt.Errorf("look up the first offsets: %w", err)
+	}
+	high, err := s.offsets(ctx, asked, kafka.LatestOffsetSpec)
+	if err != nil {
+		return nil, fmt.Errorf("look up the last offsets: %w", err)
+	}
+	committed, err := s.committed(ctx, asked)
+	if err != nil {
+		return nil, fmt.Errorf("look up the committed offsets of group %s: %w", s.group, err)
+	}
+	found := make(map[record.Partition]place, len(asked))
+	for p, at := range committed {
+		first, hasLow := low[p]
+		last, hasHigh := high[p]
+		if hasLow && hasHigh {
+			at.topicID, at.low, at.high = topics[p.Topic].id, first, last
+			found[p] = at
+		}
+	}
+	return found, nil
+}
+
+// offsets lists one end of the partitions' logs. The last offset counts records
+// of open transactions, as a committed one may lie behind them.
+func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, end kafka.OffsetSpec) (map[record.Partition]int64, error) {
+	asked := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(partitions))
+	for _, p := range partitions {
+		asked[p] = end
+	}
+	answer, err := s.admin.ListOffsets(ctx, asked, requestTimeout(ctx))
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[record.Partition]int64, len(partitions))
+	for p, info := range answer.ResultInfos {
+		if info.Error.Code() == kafka.ErrNoError {
+			found[partitionOf(p)] = int64(info.Offset)
+		}
+	}
+	return found, nil
+}
+
+func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]place, error) {
+	answer, err := s.admin.ListConsumerGroupOffsets(ctx,
+		[]kafka.ConsumerGroupTopicPartitions{{Group: s.group, Partitions: partitions}}, requestTimeout(ctx))
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[record.Partition]place, len(partitions))
+	var failed []error
+	for _, group := range answer.ConsumerGroupsTopicPartitions {
+		for _, p := range group.Partitions {
+			if p.Error != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", partitionOf(p), p.Error))
+				continue
+			}
+			found[partitionOf(p)] = place{committed: max(int64(p.Offset), -1), committedID: readMetadata(p.Metadata)}
+		}
+	}
+	return found, errors.Join(failed...)
+}
+
+// requestTimeout bounds a request as ctx does: the client's own bound is 60 s.
+func requestTimeout(ctx context.Context) kafka.AdminOptionRequestTimeout {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return kafka.SetAdminRequestTimeout(lookTimeout)
+	}
+	return kafka.SetAdminRequestTimeout(max(time.Until(deadline), time.Millisecond))
+}
+
+const lookTimeout = 10 * time.Second
+
+// metadataPrefix marks the text that is committed beside an offset.
+const metadataPrefix = "topic-id="
+
+func writeMetadata(topicID string) *string {
+	if topicID == "" {
+		return nil
+	}
+	text := metadataPrefix + topicID
+	return &text
+}
+
+func readMetadata(text *string) (topicID string) {
+	if text == nil {
+		return ""
+	}
+	id, ours := strings.CutPrefix(*text, metadataPrefix)
+	if !ours {
+		return ""
+	}
+	return id
+}
