@@ -127,7 +127,7 @@ func (s *scanner) scan(value []byte, options ...jsontext.Options) error {
 	} else {
 		_, err = s.decoder.ReadValue()
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF // nothing but white space
 	}
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *scanner) scan(value []byte, options ...jsontext.Options) error {
 	if _, err = s.decoder.ReadToken(); err == nil {
 		return errTrailing
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil

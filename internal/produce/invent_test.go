@@ -104,7 +104,10 @@ func TestInventedEventsAreHistories(t *testing.T) {
 
 func BenchmarkInvent(b *testing.B) {
 	n := 0
-	for rec := range (Invention{Seed: 1, Count: b.N, Now: clock()}).Records() {
+	for rec, err := range (Invention{Seed: 1, Count: b.N, Now: clock()}).Records() {
+		if err != nil {
+			b.Fatal(err)
+		}
 		n += len(rec.Value)
 	}
 	b.SetBytes(int64(n / b.N))

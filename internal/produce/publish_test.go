@@ -112,7 +112,8 @@ func TestPublishingStopsAtTheFirstTrouble(t *testing.T) {
 		"refused by client": {&fakeBroker{reject: map[int]error{1: tooLarge}}, false, Report{Published: 1, Failed: 1}, []string{"a: too large"}},
 		"refused, go on": {
 			&fakeBroker{reject: map[int]error{1: tooLarge}, refuse: map[int]error{2: tooLarge}}, true,
-			Report{Published: 2, Failed: 2, Skipped: 1}, []string{"a: too large"},
+			Report{Published: 2, Failed: 2, Skipped: 1},
+			[]string{"a: too large"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
