@@ -60,7 +60,10 @@ func badEvents() []rule {
 	var rules []rule
 	nested := func(values ...string) {
 		for _, v := range values {
-			rules = append(rules, rule{name: "data is " + v, reason: "invalid_event", spoil: func(_ *generator, m *message) { m.nested = v }})
+			rules = append(rules, rule{name: "data is " + v, reason: "invalid_event", spoil: func(_ *generator, m *message) {
+				m.wrap()
+				m.nested = v
+			}})
 		}
 	}
 	nested("[]", `"text"`, "5", "false", `[{"post_id":1}]`)
@@ -92,7 +95,7 @@ func badEvents() []rule {
 		m.envelope = append(m.envelope, member{"version", "7"})
 	})
 	twice("data twice", func(_ *generator, m *message) {
-		m.bare = false
+		m.wrap()
 		m.envelope = append(m.envelope, member{"data", `{"post_id":1,"artist_id":1}`})
 	})
 	return rules
@@ -123,7 +126,7 @@ func badEnvelopes() []rule {
 	member("version", "invalid_version", versions...)
 	for _, v := range versions {
 		rules = append(rules, rule{name: "data.version " + v, reason: "invalid_version", spoil: func(_ *generator, m *message) {
-			m.bare = false
+			m.wrap()
 			m.drop("version")
 			m.setData("version", v)
 		}})

@@ -179,6 +179,12 @@ func (m *message) setData(name, value string) {
 	m.data = append(without(m.data, name), member{name, value})
 }
 
+// wrap puts bare data into an envelope.
+func (m *message) wrap() {
+	m.bare = false
+	m.drop("data")
+}
+
 func (m *message) drop(name string) { m.envelope = without(m.envelope, name) }
 
 func without(members []member, name string) []member {
