@@ -55,10 +55,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 verify found differen
 Settings (environment; in full: indexer help settings, docs/configuration.md):
 {{.}}{{end}}`, settingsNote))
 	root.AddCommand(
-		p.produceCommand(),
+		p.setupCommand(),
+		p.runCommand(),
+		p.statusCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),
-		p.docsCommand(),
 	)
 	tellFailuresApart(root)
 	return root

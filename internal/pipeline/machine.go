@@ -261,4 +261,3 @@ func (m *Machine) backoff(n int) time.Duration {
 	d := min(first<<min(n, 10), most)
 	return d/2 + time.Duration(m.rand.Int64N(int64(d/2)))
 }
-

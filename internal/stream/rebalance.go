@@ -75,6 +75,7 @@ func (c *Consumer) tell(ctx context.Context, kind Kind, partitions []Start) {
 func (c *Consumer) rebalance(ctx context.Context, event kafka.Event) {
 	switch e := event.(type) {
 	case kafka.AssignedPartitions:
+		c.joined.Store(true)
 		// Nothing is assigned to the client before it is known where to begin
 		// (takeUp does it), so that nothing is read or committed meanwhile.
 		c.await(partitionsOf(e.Partitions))
@@ -83,6 +84,7 @@ func (c *Consumer) rebalance(ctx context.Context, event kafka.Event) {
 		kind := Revoked
 		if c.client.AssignmentLost() {
 			kind = Lost
+			c.joined.Store(false)
 		}
 		c.release(ctx, kind, partitionsOf(e.Partitions))
 	}
