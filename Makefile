@@ -5,7 +5,7 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # Packages tested at once: each may load Kafka, OpenSearch and Redis, which share
-# this machine with the tests.
+# this machine with the tests. (-count 1: a cached result says nothing of services.)
 TEST_PACKAGES_AT_ONCE ?= 2
 TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
@@ -32,7 +32,8 @@ stack-status: ## show which of them run, and where
 	@scripts/stack status
 
 test: up ## run every test on the real services, with the race detector
-	go test -race -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+	@eval "$$(scripts/stack env)" && set -x && \
+	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
 
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...

@@ -270,10 +270,13 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	if len(next) == 0 {
 		return
 	}
-	done := make(chan error, 1)
-	go func() { done <- w.commit(next) }()
+	done := make(chan struct{})
+	go func() {
+		_ = w.commit(next) // an error has been logged
+		close(done)
+	}()
 	select {
-	case <-done: // an error has been logged
+	case <-done:
 	case <-time.After(limit):
 		w.Log.Warn().Dur("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
 	}
