@@ -1,4 +1,3 @@
-// Package config holds what the settings of every package share.
 package config
 
 import (

@@ -43,8 +43,10 @@ func DeleteOrder(version, micros int64) Order {
 // Digest returns the first 64 bits of the SHA-256 of an event's data, as the
 // publisher wrote it. It is cryptographic, so that nobody can craft two
 // different events that tie.
-func Digest(data []byte) int64 {
-	sum := sha256.Sum256(data)
+func Digest(data []byte) int64 { return DigestSum(sha256.Sum256(data)) }
+
+// DigestSum is [Digest] for who has the SHA-256 of the data already.
+func DigestSum(sum [sha256.Size]byte) int64 {
 	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // the bits matter, not the number
 }
 

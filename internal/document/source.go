@@ -90,8 +90,8 @@ func appendName(dst []byte, name string) []byte {
 	return append(dst, ':')
 }
 
-// sync is the shape of _sync in a document.
-type sync struct {
+// syncMember is the shape of _sync in a document.
+type syncMember struct {
 	Format    int64            `json:"format"`
 	Seen      Order            `json:"seen"`
 	Floor     Order            `json:"floor"`
@@ -118,7 +118,7 @@ func (o *Order) UnmarshalJSON(raw []byte) error {
 // have the zero order, so that any event overrides them.
 func ParseSource(source []byte) (State, error) {
 	var s State
-	var meta sync
+	var meta syncMember
 	dec := jsontext.NewDecoder(bytes.NewReader(source))
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return State{}, errors.Join(errors.New("document is not a JSON object"), err)
@@ -153,7 +153,7 @@ func ParseSource(source []byte) (State, error) {
 	return s.withSync(meta)
 }
 
-func (s State) withSync(meta sync) (State, error) {
+func (s State) withSync(meta syncMember) (State, error) {
 	if meta.Format > Format {
 		return State{}, fmt.Errorf("%s has format %d, this program knows up to %d: update it", SyncField, meta.Format, Format)
 	}

@@ -10,7 +10,7 @@
 package document
 
 import (
-	"fmt"
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -100,10 +100,10 @@ func (s State) Size() int {
 func Equal(a, b State) bool {
 	return a.Seen == b.Seen && a.Floor == b.Floor && a.DeletedAt == b.DeletedAt &&
 		slices.EqualFunc(a.Fields, b.Fields, func(x, y Field) bool {
-			return x.Name == y.Name && x.Order == y.Order && string(x.Value) == string(y.Value)
+			return x.Name == y.Name && x.Order == y.Order && bytes.Equal(x.Value, y.Value)
 		})
 }
 
 // String describes s for test failures and debugging; it shows values, so it is
 // not for logs.
-func (s State) String() string { return fmt.Sprintf("%s", s.AppendSource(nil)) }
+func (s State) String() string { return string(s.AppendSource(nil)) }

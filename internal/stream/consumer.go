@@ -32,6 +32,7 @@ type Consumer struct {
 	close    context.CancelFunc
 	running  sync.Mutex // held by Run
 	lastPoll atomic.Int64
+	joined   atomic.Bool
 
 	// Of the polling goroutine alone.
 	chunk   chunk
@@ -96,6 +97,10 @@ func (c *Consumer) Close() error {
 // LastPoll returns when Kafka was last polled. It stands still while the reader
 // has yet to call Done, and else never lags by more than a few seconds.
 func (c *Consumer) LastPoll() time.Time { return time.Unix(0, c.lastPoll.Load()) }
+
+// Joined reports whether the group has given this member its share of the
+// partitions, be it none.
+func (c *Consumer) Joined() bool { return c.joined.Load() }
 
 // Store notes for the next Commit the offset that each partition is to be read
 // from, in this or another member's life: the one after the last record that has

@@ -21,7 +21,7 @@ type Producer struct {
 // Delivered is told where a record was written, or why it was not; then partition
 // and offset mean nothing. It runs on the one goroutine of all deliveries, so it
 // must not block, nor send.
-type Delivered func(partition int32, offset int64, err error)
+type Delivered = func(partition int32, offset int64, err error)
 
 // NewProducer makes a producer. No broker needs to answer yet; an error means that
 // the settings are wrong.

@@ -2,9 +2,13 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // TopicOptions is how the topics of the events are made.
@@ -42,7 +46,7 @@ func (a *Admin) Setup(ctx context.Context, cfg Config, options TopicOptions) (To
 	if err := a.create(ctx, specs, &report); err != nil {
 		return report, err
 	}
-	sizes, err := a.MaxMessageBytes(ctx, topics)
+	sizes, err := a.awaitSizes(ctx, topics)
 	if err != nil {
 		return report, err
 	}
@@ -57,7 +61,8 @@ func (a *Admin) Setup(ctx context.Context, cfg Config, options TopicOptions) (To
 	if err != nil || !slices.Contains(report.Existing, cfg.DLQTopic) {
 		return report, err
 	}
-	return report, a.checkRoom(ctx, cfg.DLQTopic, needed, &report)
+	err = a.checkRoom(ctx, cfg.DLQTopic, needed, &report)
+	return report, err
 }
 
 func (a *Admin) create(ctx context.Context, specs []TopicSpec, report *TopicReport) error {
@@ -70,7 +75,7 @@ func (a *Admin) create(ctx context.Context, specs []TopicSpec, report *TopicRepo
 // checkRoom warns of a dead-letter topic that can't take every record: a letter
 // that is too large for it stops its partition.
 func (a *Admin) checkRoom(ctx context.Context, dlq string, needed int, report *TopicReport) error {
-	sizes, err := a.MaxMessageBytes(ctx, []string{dlq})
+	sizes, err := a.awaitSizes(ctx, []string{dlq})
 	if err != nil {
 		return err
 	}
@@ -80,4 +85,18 @@ func (a *Admin) checkRoom(ctx context.Context, dlq string, needed int, report *T
 			dlq, sizes[dlq], needed, needed))
 	}
 	return nil
+}
+
+// awaitSizes returns max.message.bytes of topics that exist. The controller creates
+// a topic before every broker knows of it (seen on Kafka 4.1), so one that is
+// unknown is asked for again.
+func (a *Admin) awaitSizes(ctx context.Context, topics []string) (map[string]int, error) {
+	return backoff.Retry(ctx, func() (map[string]int, error) {
+		sizes, err := a.MaxMessageBytes(ctx, topics)
+		var refusal kafka.Error
+		if err != nil && !(errors.As(err, &refusal) && refusal.Code() == kafka.ErrUnknownTopicOrPart) {
+			return nil, backoff.Permanent(err)
+		}
+		return sizes, err
+	}, backoff.WithMaxElapsedTime(lookTimeout))
 }

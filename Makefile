@@ -1,0 +1,53 @@
+# One command each; `make help` tells what there is.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# Packages tested at once: each may load Kafka, OpenSearch and Redis, which share
+# this machine with the tests. (-count 1: a cached result says nothing of services.)
+TEST_PACKAGES_AT_ONCE ?= 2
+TEST_TIMEOUT          ?= 15m
+FUZZ_TIME             ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help build up down stack-status test test-short fuzz lint fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## compile bin/indexer, stamped with version and commit
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/indexer ./cmd/indexer
+
+up: ## start Kafka, OpenSearch and Redis on this machine (downloads once; see scripts/stack)
+	@scripts/stack up
+
+down: ## stop them; the data stays (scripts/stack down --purge removes it)
+	@scripts/stack down
+
+stack-status: ## show which of them run, and where
+	@scripts/stack status
+
+test: up ## run every test on the real services, with the race detector
+	@eval "$$(scripts/stack env)" && set -x && \
+	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+
+test-short: ## run the tests that need no services
+	go test -race -short -timeout 5m ./...
+
+fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) $$package; \
+		done; \
+	done
+
+lint: ## check style, mistakes and the arrows of import; golangci-lint is pinned in tools/go.mod
+	go tool -modfile=tools/go.mod golangci-lint run
+
+fmt: ## format the code
+	go tool -modfile=tools/go.mod golangci-lint fmt
+
+clean: ## remove what build made
+	rm -rf bin dist

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/search-indexer/search-indexer/internal/dedup"
+	"github.com/search-indexer/search-indexer/internal/dlq"
+	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/stream"
+	"github.com/search-indexer/search-indexer/internal/web"
+)
+
+func (p *program) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Index events until SIGTERM or SIGINT",
+		Long: `run joins the consumer group and keeps the index up to date. Start as many as
+there are partitions to share. It waits for whatever is missing (Kafka, OpenSearch,
+an alias) and loses nothing meanwhile. At SIGTERM it stops reading, writes what is
+under way, commits and leaves the group, within SHUTDOWN_TIMEOUT.`,
+		Example: `  indexer run
+  KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 OPENSEARCH_URLS=https://search:9200 indexer run
+  LOG_LEVEL=debug LOG_FORMAT=console indexer run     # a line for each event`,
+		Args:        cobra.NoArgs,
+		Annotations: settingsHelp(new(settings).all()...),
+		RunE: func(c *cobra.Command, _ []string) error {
+			var s settings
+			if err := p.load(c.Context(), s.all()...); err != nil {
+				return err
+			}
+			w, err := newWorker(s, s.Log.logger(p.stderr))
+			if err != nil {
+				return err
+			}
+			return w.run(c.Context())
+		},
+	}
+}
+
+// worker is one running `indexer run`.
+type worker struct {
+	settings settings
+	log      zerolog.Logger
+	consumer *stream.Consumer
+	client   *index.Client
+	catalog  *index.Catalog
+	memory   *dedup.Memory
+	producer *stream.Producer
+	letters  *dlq.Sender
+	pipeline *pipeline.Worker
+	registry *prometheus.Registry
+}
+
+// newWorker makes all parts. None of them needs its server to answer yet.
+func newWorker(s settings, log zerolog.Logger) (*worker, error) {
+	w := &worker{settings: s, log: log, registry: prometheus.NewRegistry()}
+	var err error
+	if w.client, err = index.NewClient(s.Index); err != nil {
+		return nil, err
+	}
+	if w.memory, err = dedup.New(s.Dedup, log); err != nil {
+		return nil, err
+	}
+	if w.producer, err = stream.NewProducer(s.Kafka, log); err != nil {
+		return nil, err
+	}
+	w.letters = dlq.NewSender(w.producer, s.Kafka.DLQTopic)
+	if w.consumer, err = stream.NewConsumer(s.Kafka, log); err != nil {
+		return nil, err
+	}
+	w.catalog = index.NewCatalog(w.client)
+	metrics := pipeline.NewMetrics(w.consumer.Watermarks, w.memory.Up)
+	w.pipeline = pipeline.NewWorker(s.Batch, pipeline.Parts{
+		Group:   w.consumer,
+		Decoder: handlers.NewMux(s.Kafka.TopicPrefix),
+		Memory:  w.memory,
+		Catalog: w.catalog,
+		Writer:  index.NewWriter(w.client),
+		Deliver: w.deliver,
+		Observe: func(e pipeline.Ending) {
+			metrics.Observe(e)
+			logEnding(log, e)
+		},
+		Log: log,
+	})
+	metrics.Follow(w.pipeline)
+	w.registry.MustRegister(metrics, buildInfo(),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return w, nil
+}
+
+// run works until ctx ends or something fails for good.
+func (w *worker) run(ctx context.Context) error {
+	server, err := web.Listen(ctx, w.settings.Web, web.Views{
+		Alive: w.alive, Ready: w.problems, Status: w.status, Metrics: w.registry,
+	})
+	if err != nil {
+		return err
+	}
+	w.log.Info().Str("http", server.Addr()).Strs("topics", w.settings.Kafka.FullTopics()).
+		Str("group", w.settings.Kafka.GroupID).Msg("starting")
+	if err := w.catalog.Refresh(ctx); err != nil {
+		w.log.Debug().Err(err).Msg("read aliases; looked up again with the first write")
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(server.Serve)
+	// The pipeline closes the consumer once it has drained; until then it is polled.
+	group.Go(func() error { return w.consumer.Run(context.WithoutCancel(ctx)) })
+	group.Go(func() error {
+		defer func() { _ = server.Close() }()
+		return w.pipeline.Run(ctx)
+	})
+	group.Go(func() error { w.watch(ctx); return nil })
+	err = group.Wait()
+	err = errors.Join(err, w.producer.Close(), w.memory.Close())
+	w.log.Info().Msg("stopped")
+	return err
+}
+
+// watch logs what keeps the worker from its work, when that changes.
+func (w *worker) watch(ctx context.Context) {
+	said := map[string]bool{}
+	for {
+		now := map[string]bool{}
+		for _, problem := range w.indexProblems(ctx) {
+			now[problem] = true
+			if !said[problem] && ctx.Err() == nil {
+				w.log.Error().Str("problem", problem).Msg("not ready; waiting, nothing is lost")
+			}
+		}
+		if len(said) > 0 && len(now) == 0 {
+			w.log.Info().Msg("OpenSearch is as it should be")
+		}
+		said = now
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(10 * time.Second):
+		}
+	}
+}
+
+func (w *worker) indexProblems(ctx context.Context) []string {
+	var problems []string
+	for _, problem := range w.client.Ready(ctx) {
+		problems = append(problems, problem.String())
+	}
+	return problems
+}
+
+// alive is nil while the poll loop moves on. A drain may hold it for as long as a
+// shutdown.
+func (w *worker) alive() error {
+	idle := time.Since(w.consumer.LastPoll())
+	if limit := w.settings.Batch.Shutdown + time.Minute; idle > limit {
+		return fmt.Errorf("Kafka has not been polled for %s", idle.Round(time.Second))
+	}
+	return nil
+}
+
+// problems is what /readyz shows.
+func (w *worker) problems(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	problems := w.indexProblems(ctx)
+	if !w.consumer.Joined() {
+		problems = append(problems, "not a member of the consumer group yet; check KAFKA_BROKERS and the log")
+	}
+	s := w.pipeline.Snapshot()
+	if s.Stalled != "" {
+		problems = append(problems, "OpenSearch takes nothing: "+s.Stalled)
+	}
+	return problems
+}
+
+// deliver hands a letter to the dead-letter topic.
+func (w *worker) deliver(l pipeline.Letter, done func(error)) {
+	w.letters.Send(context.Background(), dlq.Letter{
+		Record: l.Record, Reason: l.Reason, Error: l.Error,
+		EventID: l.Event.ID, CorrelationID: l.Event.CorrelationID, FailedAt: time.Now(),
+	}, done)
+}
+
+// logEnding writes a line for an event: at debug, or at info where it has become
+// a letter. It never holds contents of the event.
+func logEnding(log zerolog.Logger, e pipeline.Ending) {
+	line := log.Debug()
+	if e.Result == pipeline.Dead {
+		line = log.Info().Str("reason", e.Reason)
+	}
+	line.Str("correlation_id", e.Event.CorrelationID).Str("event_id", e.Event.ID).
+		Str("event_type", e.Event.Type).Str("topic", e.Record.Topic).
+		Int32("partition", e.Record.ID).Int64("offset", e.Record.Offset).
+		Str("status", string(e.Result)).Msg("event")
+}
+
+func buildInfo() prometheus.Collector {
+	number, hash := buildVersion()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "indexer_build_info", Help: "Always 1; the labels tell what is running.",
+		ConstLabels: prometheus.Labels{"version": number, "commit": hash, "librdkafka": stream.LibraryVersion()},
+	})
+	info.Set(1)
+	return info
+}

@@ -1,0 +1,30 @@
+package dedup
+
+import (
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/search-indexer/search-indexer/internal/config"
+)
+
+// Config says where the memory is and how long it lasts.
+type Config struct {
+	URL     config.Secret `env:"REDIS_URL, default=redis://localhost:6379/0" doc:"Redis as redis://[user:password@]host:port/database, or rediss:// for TLS. Without Redis the indexer goes on: repeated events are then written again, which changes nothing."`
+	TTL     time.Duration `env:"DEDUP_TTL, default=24h" doc:"How long a written event is remembered, 1s or more. Each takes about 130 bytes of Redis."`
+	Enabled bool          `env:"DEDUP_ENABLED, default=true" doc:"Whether written events are remembered at all; false does without Redis."`
+}
+
+// Validate names every wrong setting. It does not talk to Redis.
+func (c Config) Validate() error {
+	var wrong []error
+	if _, err := redis.ParseURL(c.URL.Reveal()); err != nil {
+		// The parser's own words may hold the password.
+		wrong = append(wrong, errors.New("REDIS_URL: is no URL of a Redis; use redis://[user:password@]host:port/database, or rediss:// for TLS"))
+	}
+	if c.TTL < time.Second {
+		wrong = append(wrong, errors.New("DEDUP_TTL: must be 1s or more; to do without, set DEDUP_ENABLED=false"))
+	}
+	return errors.Join(wrong...)
+}

@@ -1,0 +1,12 @@
+// Package index writes documents to OpenSearch and prepares it for them: a bulk
+// writer with exactly one outcome for each action, the script that joins a State
+// into a stored document, templates, first indices and their aliases, and the
+// look at what of these is not as it should be.
+//
+// It is not for deciding what wins (package document; merge.painless is that
+// same rule where the stored document is), for trying again (a Retry outcome is
+// the caller's to repeat; the join makes a repeat harmless), or for searching.
+// It is the only importer of the OpenSearch client. Of that client it uses the
+// requests and the transport; not its BulkIndexer, which in v2.3.0 reports
+// neither success nor failure for the items of a request refused with 429 or 503.
+package index

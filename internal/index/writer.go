@@ -1,0 +1,101 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+)
+
+// shardTimeout is how long a node waits for a missing primary shard before it
+// says so. Its default of a minute would hold up a whole bulk request for one
+// shard.
+const shardTimeout = 10 * time.Second
+
+// Writer writes actions in bulk requests. It is safe for concurrent use.
+type Writer struct {
+	client  *Client
+	script  string
+	aliases map[document.Entity]string // never changed
+}
+
+// NewWriter returns a Writer that writes through the write aliases.
+func NewWriter(client *Client) *Writer {
+	w := &Writer{client: client, script: client.script.id, aliases: map[document.Entity]string{}}
+	for _, entity := range Entities() {
+		w.aliases[entity] = client.names(entity).Write
+	}
+	return w
+}
+
+// Write sends actions as one bulk request and returns exactly one outcome for
+// each, in their order. opaqueID is sent as X-Opaque-Id, which OpenSearch puts in
+// its slow logs and task lists.
+//
+// A request that is refused as a whole with 400 or 413 is split in halves, one
+// after the other, until the culprit stands alone. Nothing else is tried again
+// here. An action may have been applied although its outcome is Retry; the join
+// makes the repeat harmless.
+func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) []Outcome {
+	outcomes := make([]Outcome, len(actions))
+	if len(actions) > 0 {
+		w.write(ctx, opaqueID, encode(actions, w.aliases, w.script), actions, outcomes)
+	}
+	return outcomes
+}
+
+func (w *Writer) write(ctx context.Context, opaqueID string, b body, actions []Action, outcomes []Outcome) {
+	got, err := w.client.send(ctx, bulkRequest(opaqueID, b))
+	switch {
+	case err != nil:
+		fill(outcomes, Outcome{Result: Retry, Reason: ReasonNetwork, Words: capped(err.Error())})
+	case got.status < http.StatusMultipleChoices:
+		settle(got.body, actions, outcomes)
+	case isSplittable(got.status) && b.count() > 1:
+		half := b.count() / 2
+		w.write(ctx, opaqueID, b.part(0, half), actions[:half], outcomes[:half])
+		w.write(ctx, opaqueID, b.part(half, b.count()), actions[half:], outcomes[half:])
+	default:
+		fill(outcomes, refused(got.status, readFault(got.body)))
+	}
+}
+
+// isSplittable tells the statuses of a whole request that one of its actions may
+// have caused: a value that the parser refuses, or sheer size.
+func isSplittable(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge
+}
+
+// settle reads outcomes from a bulk response. One that cannot be read says
+// nothing of any action.
+func settle(response []byte, actions []Action, outcomes []Outcome) {
+	items, err := readItems(response, len(actions))
+	if err != nil {
+		fill(outcomes, Outcome{Result: Retry, Reason: ReasonNetwork, Words: capped(err.Error())})
+		return
+	}
+	for i, it := range items {
+		outcomes[i] = it.outcome(actions[i].State.Visible())
+	}
+}
+
+func fill(outcomes []Outcome, with Outcome) {
+	for i := range outcomes {
+		outcomes[i] = with
+	}
+}
+
+func bulkRequest(opaqueID string, b body) opensearchapi.BulkRequest {
+	requireAlias := true // else a missing alias would become an index without our mapping
+	return opensearchapi.BulkRequest{
+		Body:         bytes.NewReader(b.bytes()),
+		RequireAlias: &requireAlias,
+		Timeout:      shardTimeout,
+		FilterPath:   bulkFilter(),
+		Header:       http.Header{"X-Opaque-Id": {opaqueID}},
+	}
+}

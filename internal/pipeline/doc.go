@@ -1,0 +1,22 @@
+// Package pipeline takes records from the consumer group to settled offsets:
+// decode, look up, join, write, settle, commit.
+//
+// What decides is [Machine], a step machine without goroutines, clocks or I/O:
+// values in, effects out. [Worker] drives it: it feeds it records, results, time
+// and rebalances, and carries out its effects in parallel. A simulation can drive
+// the same Machine from a seed.
+//
+// The life of one record, in the order of the files that tell it:
+//
+//	worker.go    Receive     the chunk arrives; each record is tracked from here on
+//	prepare.go   Prepare     decoded, and looked up among what was written before
+//	machine.go   Prepared    a duplicate ends; a broken one becomes a letter;
+//	                         a good one joins the waiting events of its document
+//	documents.go take        documents that wait are taken into one bulk request
+//	settle.go    Written     each outcome ends the records behind it, or sends them
+//	                         back to wait (retry) or to the dead letters (rejected)
+//	tracker.go   end         the partition's position moves up to the first record
+//	                         that has not ended; that is what gets committed
+//
+// It is not for reading the log outside the group (rebuild, verify).
+package pipeline

@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"slices"
+	"time"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/index"
+)
+
+// bundle is events of one document that go into one write and end as it does.
+type bundle struct {
+	state document.State
+	items []*item
+	// alone forbids joining: the write of a joined state was refused, and each
+	// event is tried on its own to find the one at fault.
+	alone bool
+}
+
+// waiting is one document with events that are not written yet. At most one
+// bundle of a document is under way, so that a worker never conflicts with itself;
+// meanwhile later events of the document join the last waiting bundle.
+type waiting struct {
+	key     document.Key
+	bundles []bundle
+	sending *bundle
+	since   time.Time // when its first waiting event came
+	retries int
+	delayed bool // waits for its timer after a retry
+	queued  bool
+}
+
+// documents is the table of documents that wait to be written, and the queue of
+// those that may go now, oldest first.
+type documents struct {
+	table map[document.Key]*waiting
+	queue []*waiting
+	bytes int // of the states in the queue
+}
+
+func newDocuments() documents { return documents{table: map[document.Key]*waiting{}} }
+
+// add joins one event into what waits for its document.
+func (d *documents) add(now time.Time, it *item) {
+	w := d.table[it.change.Key]
+	if w == nil {
+		w = &waiting{key: it.change.Key}
+		d.table[it.change.Key] = w
+	}
+	d.unqueuedBytes(w)
+	if last := len(w.bundles) - 1; last >= 0 && !w.bundles[last].alone {
+		b := &w.bundles[last]
+		b.state = document.Join(b.state, it.change.State)
+		b.items = append(b.items, it)
+	} else {
+		if last < 0 {
+			w.since = now
+		}
+		w.bundles = append(w.bundles, bundle{state: it.change.State, items: []*item{it}})
+	}
+	d.enqueue(w)
+}
+
+// enqueue puts w at the end of the queue if it may be written now.
+func (d *documents) enqueue(w *waiting) {
+	if w.sending != nil || w.delayed || len(w.bundles) == 0 {
+		return
+	}
+	if !w.queued {
+		w.queued = true
+		d.queue = append(d.queue, w)
+	}
+	d.bytes += w.bundles[0].state.Size()
+}
+
+// unqueuedBytes takes w's bytes off the sum before its first bundle changes.
+func (d *documents) unqueuedBytes(w *waiting) {
+	if w.queued {
+		d.bytes -= w.bundles[0].state.Size()
+	}
+}
+
+// take removes up to maxCount documents of up to maxBytes from the head of the
+// queue and marks their first bundle as under way. Events that have ended
+// meanwhile (abandoned) are left out.
+func (d *documents) take(maxCount, maxBytes int) []*waiting {
+	var batch []*waiting
+	bytes := 0
+	for len(d.queue) > 0 && len(batch) < maxCount {
+		w := d.queue[0]
+		size := w.bundles[0].state.Size()
+		if len(batch) > 0 && bytes+size > maxBytes {
+			break
+		}
+		d.queue[0] = nil
+		d.queue = d.queue[1:]
+		d.bytes -= size
+		w.queued = false
+		b := w.bundles[0]
+		w.bundles = w.bundles[1:]
+		b.items = slices.DeleteFunc(b.items, func(it *item) bool { return it.ended })
+		if len(b.items) == 0 {
+			d.enqueue(w)
+			d.forget(w)
+			continue
+		}
+		w.sending = &b
+		bytes += size
+		batch = append(batch, w)
+	}
+	return batch
+}
+
+// sent takes the bundle under way off w, whose next one may go from now on.
+func (w *waiting) sent() bundle {
+	b := *w.sending
+	w.sending = nil
+	return b
+}
+
+// putBack lets b wait again, ahead of what came since.
+func (w *waiting) putBack(b bundle) {
+	if len(w.bundles) > 0 && !b.alone && !w.bundles[0].alone {
+		next := w.bundles[0]
+		b.state = document.Join(b.state, next.state)
+		b.items = append(b.items, next.items...)
+		w.bundles[0] = b
+		return
+	}
+	w.bundles = slices.Insert(w.bundles, 0, b)
+}
+
+// split lets each event of b wait on its own.
+func (w *waiting) split(b bundle) {
+	singles := make([]bundle, 0, len(b.items)+len(w.bundles))
+	for _, it := range b.items {
+		singles = append(singles, bundle{state: it.change.State, items: []*item{it}, alone: true})
+	}
+	w.bundles = append(singles, w.bundles...)
+}
+
+// forget drops w from the table once nothing of it is left.
+func (d *documents) forget(w *waiting) {
+	if w.sending == nil && len(w.bundles) == 0 {
+		delete(d.table, w.key)
+	}
+}
+
+// oldest returns when the first document in the queue began to wait.
+func (d *documents) oldest() (time.Time, bool) {
+	if len(d.queue) == 0 {
+		return time.Time{}, false
+	}
+	return d.queue[0].since, true
+}
+
+// actions turns a batch into the actions of a bulk request.
+func actions(batch []*waiting) []index.Action {
+	list := make([]index.Action, len(batch))
+	for i, w := range batch {
+		list[i] = index.Action{Key: w.key, State: w.sending.state}
+	}
+	return list
+}

@@ -1,0 +1,263 @@
+package pipeline
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+const (
+	commitEvery = time.Second
+	checkEvery  = time.Second     // how often stuck partitions are looked for
+	stuckAfter  = 5 * time.Second // a partition whose oldest record is older than this may be paused
+)
+
+// item is one record from Receive until it has ended.
+type item struct {
+	part      *partition
+	number    int64 // in the partition's tracker
+	record    *record.Record
+	event     handlers.Event
+	change    handlers.Change
+	rejection *handlers.Rejection
+	received  time.Time
+	retries   int // of its letter
+	refused   bool
+	ended     bool
+}
+
+// Machine decides what happens to every record. It has no goroutines, no clock
+// and does no I/O. Step is for one goroutine; Snapshot and Room are for any.
+type Machine struct {
+	cfg     Config
+	rand    *rand.Rand
+	observe func(Ending)
+
+	mu        sync.Mutex // guards all below, so that a scrape sees it between steps
+	books     books
+	parts     map[record.Partition]*partition
+	owned     []*partition // the same, in the order they came, so that effects have one order
+	releasing []*partition // partitions that are drained
+	docs      documents
+	batches   map[uint64][]*item    // being prepared
+	writes    map[uint64][]*waiting // bulk requests under way
+	letters   map[uint64]*flight    // dead letters under way
+	timers    timers
+	lastID    uint64
+	bytes     int // of records in flight
+
+	failures   int // bulk requests in a row that came back without one document written
+	stalled    string
+	stalledAt  time.Time
+	holdUntil  time.Time
+	committing bool
+	recommit   bool // the last commit failed: try again even if nothing has moved
+	lastCommit time.Time
+	lastCheck  time.Time
+
+	effects []Effect
+}
+
+// NewMachine returns a machine that owns no partition. Random is for the jitter
+// of retries; observe is told how each record ended, within Step, and must not
+// block.
+func NewMachine(cfg Config, random *rand.Rand, observe func(Ending)) *Machine {
+	return &Machine{
+		cfg: cfg, rand: random, observe: observe,
+		books:   newBooks(),
+		parts:   map[record.Partition]*partition{},
+		docs:    newDocuments(),
+		batches: map[uint64][]*item{},
+		writes:  map[uint64][]*waiting{},
+		letters: map[uint64]*flight{},
+	}
+}
+
+// Step takes one input and returns what is to be done, in order. now must never
+// go back.
+func (m *Machine) Step(now time.Time, in Input) []Effect {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.effects = nil
+	switch in := in.(type) {
+	case Tick:
+	case Assign:
+		m.assign(in)
+	case Release:
+		m.release(in)
+	case Abandon:
+		m.abandonReleasing()
+	case Lose:
+		m.lose(in)
+	case Fail:
+		m.fail(in)
+	case Receive:
+		m.receive(now, in)
+	case Prepared:
+		m.prepared(now, in)
+	case Written:
+		m.written(now, in)
+	case Delivered:
+		m.delivered(now, in)
+	case Committed:
+		m.committing, m.recommit = false, in.Err != nil
+	}
+	m.timers.fire(now)
+	m.pump(now)
+	m.checkStuck(now)
+	m.commit(now)
+	m.finishRelease()
+	return m.effects
+}
+
+func (m *Machine) do(e Effect) { m.effects = append(m.effects, e) }
+
+func (m *Machine) id() uint64 {
+	m.lastID++
+	return m.lastID
+}
+
+// Room reports whether more records may be received: the memory in flight is
+// bounded.
+func (m *Machine) Room() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes < m.cfg.budget()
+}
+
+// Wake returns when the next Tick is due, if nothing else happens before.
+func (m *Machine) Wake(now time.Time) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wake := now.Add(checkEvery)
+	if at, ok := m.timers.next(); ok && at.Before(wake) {
+		wake = at
+	}
+	if since, ok := m.docs.oldest(); ok && len(m.writes) < m.slots() {
+		due := since.Add(m.cfg.MaxWait)
+		if due.Before(m.holdUntil) {
+			due = m.holdUntil
+		}
+		if due.Before(wake) {
+			wake = due
+		}
+	}
+	return wake
+}
+
+// receive begins to follow records and asks for their preparation. Records of a
+// partition that is not ours are dropped: their owner reads them too.
+func (m *Machine) receive(now time.Time, in Receive) {
+	items := make([]*item, 0, len(in.Records))
+	records := make([]*record.Record, 0, len(in.Records))
+	for i := range in.Records {
+		r := &in.Records[i]
+		part := m.parts[r.Partition]
+		if part == nil || part.leaving {
+			continue
+		}
+		it := &item{part: part, record: r, received: now}
+		part.begin(it)
+		m.bytes += r.Size()
+		m.books.consumed[r.Topic]++
+		m.books.inFlight++
+		items, records = append(items, it), append(records, r)
+	}
+	if len(items) == 0 {
+		return
+	}
+	id := m.id()
+	m.batches[id] = items
+	m.do(Prepare{Batch: id, Records: records})
+}
+
+// prepared sorts records by what was found out of them.
+func (m *Machine) prepared(now time.Time, in Prepared) {
+	items := m.batches[in.Batch]
+	delete(m.batches, in.Batch)
+	for i, it := range items {
+		if it.ended {
+			continue
+		}
+		p := &in.Results[i]
+		it.event, it.change, it.rejection = p.Event, p.Change, p.Rejection
+		switch {
+		case p.Rejection != nil:
+			m.bury(it, string(p.Rejection.Reason), p.Rejection.Detail)
+		case p.Duplicate:
+			m.end(it, Duplicate, "")
+		default:
+			m.docs.add(now, it)
+		}
+	}
+}
+
+// slots is how many bulk requests may be under way: one at a time probes an
+// OpenSearch that took nothing last time.
+func (m *Machine) slots() int {
+	if m.failures > 0 {
+		return 1
+	}
+	return m.cfg.Concurrency
+}
+
+// pump sends bulk requests while there is something due and a free slot.
+func (m *Machine) pump(now time.Time) {
+	for len(m.writes) < m.slots() && !now.Before(m.holdUntil) && m.due(now) {
+		batch := m.docs.take(m.cfg.MaxEvents, m.cfg.MaxBytes)
+		if len(batch) == 0 {
+			continue
+		}
+		id := m.id()
+		m.writes[id] = batch
+		m.do(Write{ID: id, OpaqueID: opaqueID(id, batch), Actions: actions(batch)})
+	}
+}
+
+// due reports whether the queue is worth a request now: full by count, bytes or
+// age, or somebody waits for the drain.
+func (m *Machine) due(now time.Time) bool {
+	since, ok := m.docs.oldest()
+	return ok && (len(m.docs.queue) >= m.cfg.MaxEvents || m.docs.bytes >= m.cfg.MaxBytes ||
+		now.Sub(since) >= m.cfg.MaxWait || len(m.releasing) > 0)
+}
+
+// opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id
+// of the event, where it is of one event that has one.
+func opaqueID(id uint64, batch []*waiting) string {
+	if len(batch) == 1 && len(batch[0].sending.items) == 1 {
+		if c := batch[0].sending.items[0].event.CorrelationID; c != "" {
+			return c
+		}
+	}
+	return "search-indexer-" + strconv.FormatUint(id, 10)
+}
+
+// commit asks for a commit of what has moved, one at a time.
+func (m *Machine) commit(now time.Time) {
+	if m.committing || now.Sub(m.lastCommit) < commitEvery {
+		return
+	}
+	next := map[record.Partition]int64{}
+	for _, part := range m.owned {
+		if offset, moved := part.tracker.taken(); moved && !part.leaving {
+			next[part.name] = offset
+		}
+	}
+	if len(next) > 0 || m.recommit {
+		m.committing, m.recommit, m.lastCommit = true, false, now
+		m.do(Commit{Next: next})
+	}
+}
+
+// backoff returns the delay before try number n+1: 100 ms doubled each time up to
+// 10 s, of which a random half is taken off, so that workers do not march in step.
+func (m *Machine) backoff(n int) time.Duration {
+	const first, most = 100 * time.Millisecond, 10 * time.Second
+	d := min(first<<min(n, 10), most)
+	return d/2 + time.Duration(m.rand.Int64N(int64(d/2)))
+}

@@ -1,0 +1,159 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/search-indexer/search-indexer/internal/index"
+)
+
+// written ends or sends back what was in one bulk request.
+func (m *Machine) written(now time.Time, in Written) {
+	batch := m.writes[in.Write]
+	delete(m.writes, in.Write)
+	m.judge(now, in.Outcomes)
+	var marks []MarkEntry
+	for i, w := range batch {
+		b := w.sent()
+		out := in.Outcomes[i]
+		switch out.Result {
+		case index.Written:
+			marks = m.settle(w, b, out, Indexed, marks)
+		case index.Deleted:
+			marks = m.settle(w, b, out, Deleted, marks)
+		case index.Stale:
+			marks = m.settle(w, b, out, Stale, marks)
+		case index.Rejected:
+			m.rejected(w, b, out)
+		case index.Retry:
+			m.retry(now, w, b, out)
+		}
+		m.docs.enqueue(w)
+		m.docs.forget(w)
+	}
+	if len(marks) > 0 {
+		m.do(Mark{Marks: marks})
+	}
+}
+
+// settle ends every event of a bundle as its write did.
+func (m *Machine) settle(w *waiting, b bundle, out Outcome, result Result, marks []MarkEntry) []MarkEntry {
+	w.retries = 0
+	for _, it := range b.items {
+		if out.Space != "" {
+			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.change.Digest})
+		}
+		if !it.ended {
+			m.end(it, result, "")
+		}
+	}
+	return marks
+}
+
+// rejected finds the event at fault: a joined write is tried again event by event,
+// a single event becomes a letter.
+func (m *Machine) rejected(w *waiting, b bundle, out Outcome) {
+	w.retries = 0
+	if len(b.items) > 1 {
+		w.split(b)
+		return
+	}
+	if it := b.items[0]; !it.ended {
+		m.bury(it, out.Reason, out.Words)
+	}
+}
+
+// retry lets a bundle wait again. Where OpenSearch took something else of the same
+// request, the trouble is the document's own and it alone is delayed; where it
+// took nothing, the hold on all requests is delay enough.
+func (m *Machine) retry(now time.Time, w *waiting, b bundle, out Outcome) {
+	m.books.retries[out.Reason]++
+	w.putBack(b)
+	if m.failures > 0 {
+		return
+	}
+	w.delayed = true
+	m.timers.add(now.Add(m.backoff(w.retries)), func() {
+		w.delayed = false
+		m.docs.enqueue(w)
+		m.docs.forget(w)
+	})
+	w.retries++
+}
+
+// judge tells trouble of OpenSearch as a whole (nothing of a request was taken)
+// from trouble of single documents, and holds further requests back. A conflict
+// is no trouble: another worker was at the same document.
+func (m *Machine) judge(now time.Time, outcomes []Outcome) {
+	reason, words, taken := "", "", false
+	for _, out := range outcomes {
+		if out.Result != index.Retry || out.Reason == index.ReasonConflict {
+			taken = true
+			break
+		}
+		reason, words = out.Reason, out.Words
+	}
+	if taken {
+		if m.stalled != "" {
+			m.do(Recovered{After: now.Sub(m.stalledAt)})
+		}
+		m.failures, m.stalled, m.holdUntil = 0, "", time.Time{}
+		return
+	}
+	m.holdUntil = now.Add(m.backoff(m.failures))
+	m.failures++
+	if reason != m.stalled {
+		if m.stalled == "" {
+			m.stalledAt = now
+		}
+		m.stalled = reason
+		m.do(Stalled{Reason: reason, Words: words})
+	}
+}
+
+// bury sends a record to the dead letters; it ends when the broker has it.
+func (m *Machine) bury(it *item, reason, words string) {
+	letter := Letter{Record: it.record, Event: it.event, Reason: reason, Error: words}
+	m.sendLetter(it, letter)
+}
+
+func (m *Machine) sendLetter(it *item, letter Letter) {
+	if it.ended {
+		return
+	}
+	id := m.id()
+	m.letters[id] = &flight{item: it, letter: letter}
+	m.do(SendLetter{ID: id, Letter: letter})
+}
+
+// flight is one dead letter on its way.
+type flight struct {
+	item   *item
+	letter Letter
+}
+
+// delivered ends a record whose letter the broker has. One that the broker
+// refuses is tried again, and its partition alone waits.
+func (m *Machine) delivered(now time.Time, in Delivered) {
+	f := m.letters[in.Letter]
+	delete(m.letters, in.Letter)
+	it := f.item
+	if it.ended {
+		return
+	}
+	if in.Err == nil {
+		if it.refused {
+			it.refused = false
+			it.part.refused--
+		}
+		m.end(it, Dead, f.letter.Reason)
+		m.pauseOrResume(it.part)
+		return
+	}
+	if !it.refused {
+		it.refused = true
+		it.part.refused++
+	}
+	m.pauseOrResume(it.part)
+	m.timers.add(now.Add(m.backoff(it.retries)), func() { m.sendLetter(it, f.letter) })
+	it.retries++
+}

@@ -1,0 +1,328 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/search-indexer/search-indexer/internal/dedup"
+	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
+)
+
+// writeTimeout bounds one bulk request with all its splits. A request that has not
+// been answered by then is tried again: the join makes that harmless.
+const writeTimeout = 2 * time.Minute
+
+// Group is this worker's place in the consumer group.
+type Group interface {
+	Records() <-chan []record.Record
+	Rebalances() <-chan stream.Rebalance
+	Store(next map[record.Partition]int64) error
+	Commit() error
+	Pause(partitions ...record.Partition) error
+	Resume(partitions ...record.Partition) error
+	Close() error
+}
+
+// Writer writes a bulk request: one outcome an action, in order.
+type Writer interface {
+	Write(ctx context.Context, opaqueID string, actions []index.Action) []index.Outcome
+}
+
+// Deliver writes a dead letter and calls done once, from any goroutine, when the
+// broker has it or has refused it.
+type Deliver func(letter Letter, done func(error))
+
+// Parts are what a Worker is made of.
+type Parts struct {
+	Group   Group
+	Decoder Decoder
+	Memory  Memory
+	Catalog Catalog
+	Writer  Writer
+	Deliver Deliver
+	Observe func(Ending) // told how each record ended; must not block
+	Log     zerolog.Logger
+}
+
+// Worker drives a Machine: one loop feeds it, and decoding, look-ups, bulk requests,
+// letters and commits run in parallel around it.
+type Worker struct {
+	Parts
+	cfg      Config
+	machine  *Machine
+	preparer preparer
+	results  chan Input
+	released chan Released
+	work     sync.WaitGroup
+	commits  sync.Mutex // one commit at a time
+}
+
+// NewWorker returns a worker that does nothing until Run.
+func NewWorker(cfg Config, parts Parts) *Worker {
+	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // jitter needs no secrecy
+	return &Worker{
+		Parts: parts, cfg: cfg,
+		machine:  NewMachine(cfg, random, parts.Observe),
+		preparer: preparer{parts.Decoder, parts.Memory, parts.Catalog},
+		results:  make(chan Input, 256),
+		released: make(chan Released, 1),
+	}
+}
+
+// Snapshot returns the state of the books. It is for any goroutine.
+func (w *Worker) Snapshot() Snapshot { return w.machine.Snapshot() }
+
+// Run works until ctx ends, then drains and commits within Config.Shutdown. What
+// it leaves undone is not committed. At last it leaves the group.
+func (w *Worker) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var records <-chan []record.Record
+		if w.machine.Room() {
+			records = w.Group.Records()
+		}
+		timer.Reset(time.Until(w.machine.Wake(time.Now())))
+		select {
+		case <-ctx.Done():
+			return w.shutDown()
+		case rebalance := <-w.Group.Rebalances():
+			w.rebalance(rebalance)
+		case chunk := <-records:
+			w.step(Receive{Records: chunk})
+		case in := <-w.results:
+			w.step(in)
+		case <-timer.C:
+			w.step(Tick{})
+		}
+	}
+}
+
+// step feeds the machine and carries out what it wants done.
+func (w *Worker) step(in Input) {
+	for _, e := range w.machine.Step(time.Now(), in) {
+		w.carryOut(e)
+	}
+}
+
+func (w *Worker) carryOut(e Effect) {
+	switch e := e.(type) {
+	case Prepare:
+		w.spawn(func() Input {
+			return Prepared{Batch: e.Batch, Results: w.preparer.prepare(context.Background(), e.Records)}
+		})
+	case Write:
+		w.spawn(func() Input { return w.write(e) })
+	case Mark:
+		w.work.Go(func() { w.mark(e) })
+	case SendLetter:
+		// A goroutine, since sending waits while the producer's queue is full, and
+		// this loop has to take the acknowledgements that empty it.
+		w.work.Go(func() {
+			w.Deliver(e.Letter, func(err error) { w.results <- Delivered{Letter: e.ID, Err: err} })
+		})
+	case Commit:
+		w.spawn(func() Input { return Committed{Err: w.commit(e.Next)} })
+	case Released:
+		w.released <- e
+	case Pause:
+		err := w.Group.Pause(e.Partition)
+		at(w.Log.Error().Err(err), e.Partition).Str("why", e.Why).Msg("partition paused")
+	case Resume:
+		err := w.Group.Resume(e.Partition)
+		at(w.Log.Info().Err(err), e.Partition).Msg("partition resumed")
+	case Stalled:
+		w.Log.Error().Str("reason", e.Reason).Str("opensearch", e.Words).
+			Msg("OpenSearch takes nothing; trying on, nothing is lost. " + remedy(e.Reason))
+	case Recovered:
+		w.Log.Info().Dur("after", e.After).Msg("OpenSearch takes documents again")
+	}
+}
+
+func at(line *zerolog.Event, p record.Partition) *zerolog.Event {
+	return line.Str("topic", p.Topic).Int32("partition", p.ID)
+}
+
+// spawn runs job beside the loop and feeds its result to the machine.
+func (w *Worker) spawn(job func() Input) {
+	w.work.Go(func() { w.results <- job() })
+}
+
+// write carries out one bulk request. The indices' UUIDs are read before it is
+// sent: should an index be made again under its name while the request is under
+// way, the marks end up under a UUID that is no more, which is harmless.
+func (w *Worker) write(e Write) Input {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	uuids := map[string]string{}
+	for i := range e.Actions {
+		if target, ok := w.Catalog.Target(e.Actions[i].Entity); ok {
+			uuids[target.Index] = target.UUID
+		}
+	}
+	outcomes := make([]Outcome, 0, len(e.Actions))
+	unknown := false
+	for _, out := range w.Writer.Write(ctx, e.OpaqueID, e.Actions) {
+		space := uuids[out.Index]
+		unknown = unknown || out.Index != "" && space == ""
+		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
+	}
+	if unknown { // an index that is new to us: know it before the next write
+		if err := w.Catalog.Refresh(ctx); err != nil {
+			w.Log.Debug().Err(err).Msg("read aliases")
+		}
+	}
+	return Written{Write: e.ID, Outcomes: outcomes}
+}
+
+func (w *Worker) mark(e Mark) {
+	entries := make([]dedup.Entry, len(e.Marks))
+	for i, m := range e.Marks {
+		entries[i] = dedup.Entry(m)
+	}
+	w.Memory.Mark(context.Background(), entries)
+}
+
+func (w *Worker) commit(next map[record.Partition]int64) error {
+	w.commits.Lock()
+	defer w.commits.Unlock()
+	if err := w.Group.Store(next); err != nil {
+		return fmt.Errorf("store offsets: %w", err)
+	}
+	if err := w.Group.Commit(); err != nil {
+		w.Log.Warn().Err(err).Msg("commit offsets; trying again")
+		return fmt.Errorf("commit offsets: %w", err)
+	}
+	return nil
+}
+
+// rebalance takes on or hands over partitions. The consumer waits for Done, so the
+// next owner starts after our commit.
+func (w *Worker) rebalance(r stream.Rebalance) {
+	defer r.Done()
+	switch r.Kind {
+	case stream.Assigned:
+		w.step(Assign{Partitions: starts(r.Partitions)})
+	case stream.Failed:
+		w.step(Fail{Partitions: starts(r.Partitions)})
+	case stream.Lost:
+		w.step(Lose{Partitions: names(r.Partitions)})
+	case stream.Revoked:
+		w.drain(names(r.Partitions), w.cfg.Shutdown)
+	}
+}
+
+func starts(list []stream.Start) []Start {
+	parts := make([]Start, len(list))
+	for i, s := range list {
+		parts[i] = Start{Partition: s.Partition, Offset: s.Offset}
+		if s.Problem != nil {
+			parts[i].Stuck = s.Problem.Error()
+		}
+	}
+	return parts
+}
+
+func names(list []stream.Start) []record.Partition {
+	parts := make([]record.Partition, len(list))
+	for i, s := range list {
+		parts[i] = s.Partition
+	}
+	return parts
+}
+
+// drain ends what is under way for partitions, or abandons it when the time is up,
+// and commits what has ended. A fifth of the time is kept for the commit.
+func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
+	began := time.Now()
+	deadline := time.NewTimer(limit * 4 / 5)
+	defer deadline.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	w.step(Release{Partitions: partitions})
+	for {
+		timer.Reset(time.Until(w.machine.Wake(time.Now())))
+		select {
+		case released := <-w.released:
+			w.commitWithin(released.Next, limit-time.Since(began))
+			return
+		case in := <-w.results:
+			w.step(in)
+		case <-timer.C:
+			w.step(Tick{})
+		case <-deadline.C:
+			w.Log.Warn().Dur("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
+			w.step(Abandon{})
+		}
+	}
+}
+
+// commitWithin commits, but waits no longer than limit: with the broker away the
+// client would wait for 45 s, and what is not committed is only read again.
+func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Duration) {
+	if len(next) == 0 {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = w.commit(next) // an error has been logged
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+		w.Log.Warn().Dur("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
+	}
+}
+
+// shutDown hands everything over as a revoke of all partitions would, and leaves
+// the group.
+func (w *Worker) shutDown() error {
+	began := time.Now()
+	var partitions []record.Partition
+	for _, p := range w.machine.Snapshot().Partitions {
+		partitions = append(partitions, p.Partition)
+	}
+	w.drain(partitions, w.cfg.Shutdown)
+
+	done := make(chan error, 1)
+	go func() {
+		w.work.Wait() // marks, and writes that the drain gave up
+		done <- w.Group.Close()
+	}()
+	timeout := time.After(max(w.cfg.Shutdown-time.Since(began), time.Second))
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-w.results: // of what has been abandoned
+		case rebalance := <-w.Group.Rebalances():
+			rebalance.Done()
+		case <-timeout:
+			w.Log.Warn().Msg("leave the group: no answer in time; the group notices by itself")
+			return nil
+		}
+	}
+}
+
+// remedy says what an operator can do about a reason that OpenSearch takes nothing.
+func remedy(reason string) string {
+	switch reason {
+	case index.ReasonAliasMissing, index.ReasonScriptMissing:
+		return "Run `indexer setup`."
+	case index.ReasonAuth:
+		return "Check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD and the rights of that user."
+	case index.ReasonBlocked:
+		return "Lift the index's write block; OpenSearch sets one itself when its disk is full."
+	case index.ReasonNetwork, index.ReasonUnavailable:
+		return "Check OPENSEARCH_URLS and whether OpenSearch is up."
+	}
+	return ""
+}

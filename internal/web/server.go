@@ -1,0 +1,118 @@
+// Package web serves a worker's probes, metrics and status over HTTP. It decides
+// nothing: what is alive and ready is told by the functions it is given.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Config is where to listen.
+type Config struct {
+	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics and /status are served, as host:port. Nothing there asks for a login, so keep it inside the cluster."`
+}
+
+// Validate names every wrong setting.
+func (c Config) Validate() error {
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		return fmt.Errorf("HTTP_ADDR: %q is not host:port, such as :8080 or 127.0.0.1:8080", c.Addr)
+	}
+	return nil
+}
+
+// Views are what the server shows. All are called from many goroutines.
+type Views struct {
+	// Alive returns why the process should be restarted, nil while it need not.
+	Alive func() error
+	// Ready returns what keeps the worker from doing its work, each as a sentence.
+	Ready func(ctx context.Context) []string
+	// Status returns what /status shows, as anything that marshals to JSON.
+	Status func(ctx context.Context) any
+	// Metrics is what /metrics shows.
+	Metrics prometheus.Gatherer
+}
+
+// Server is an HTTP server on a port that is already bound.
+type Server struct {
+	http     *http.Server
+	listener net.Listener
+}
+
+// Listen binds the address and returns a server that does not answer yet.
+func Listen(ctx context.Context, cfg Config, views Views) (*Server, error) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", cfg.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on HTTP_ADDR: %w", err)
+	}
+	return &Server{listener: listener, http: &http.Server{
+		Handler:           views.routes(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}}, nil
+}
+
+// Addr is where the server listens, with the port that the system chose for 0.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Serve answers until Close.
+func (s *Server) Serve() error {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}
+
+// Close stops the server at once.
+func (s *Server) Close() error { return s.http.Close() }
+
+func (v Views) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		if err := v.Alive(); err != nil {
+			respond(w, http.StatusServiceUnavailable, probe{Status: "dead", Problems: []string{err.Error()}})
+			return
+		}
+		respond(w, http.StatusOK, probe{Status: "alive"})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if problems := v.Ready(r.Context()); len(problems) > 0 {
+			respond(w, http.StatusServiceUnavailable, probe{Status: "not ready", Problems: problems})
+			return
+		}
+		respond(w, http.StatusOK, probe{Status: "ready"})
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		respond(w, http.StatusOK, v.Status(r.Context()))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(v.Metrics, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// probe is the body of /livez and /readyz.
+type probe struct {
+	Status   string   `json:"status"`
+	Problems []string `json:"problems,omitempty"`
+}
+
+func respond(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	text, err := json.Marshal(body, json.Deterministic(true))
+	if err != nil {
+		code, text = http.StatusInternalServerError, []byte(`{"status":"cannot encode"}`)
+	}
+	w.WriteHeader(code)
+	_, _ = w.Write(append(text, '\n')) // the client's going away is no news
+}
