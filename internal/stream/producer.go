@@ -83,13 +83,16 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return nil
 }
 
-const flushStep = 100 * time.Millisecond
+const (
+	flushStep = 100 * time.Millisecond
+	purgeWait = 10 * time.Second
+)
 
 // Close gives up what is not delivered (each record's delivered is told) and
 // frees the client. Flush before it; send nothing after it.
 func (p *Producer) Close() error {
 	err := p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
-	p.client.Flush(int(flushStep.Milliseconds())) // fetches the reports of the purge
+	p.client.Flush(int(purgeWait.Milliseconds())) // fetches the reports of the purge
 	p.client.Close()
 	<-p.done
 	if err != nil {
