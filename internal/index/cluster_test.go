@@ -80,7 +80,7 @@ func (r anyRequest) Do(ctx context.Context, transport opensearchapi.Transport) (
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := transport.Perform(req) //nolint:bodyclose // the Client closes it
+	res, err := transport.Perform(req)
 	if err != nil {
 		return nil, err
 	}
