@@ -13,14 +13,11 @@ import (
 func TestCatalog(t *testing.T) {
 	client := mustClient(t, realConfig(t))
 	catalog := NewCatalog(client)
-	if _, ok := catalog.Target(document.Post); ok {
-		t.Error("a target before the first reading")
+	if got := catalog.Last(); len(got) > 0 {
+		t.Errorf("targets before the first reading: %v", got)
 	}
-	if err := catalog.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if target, ok := catalog.Target(document.Post); ok {
-		t.Errorf("a target before setup: %+v", target)
+	if got, err := catalog.Refresh(t.Context()); err != nil || len(got) > 0 {
+		t.Fatalf("targets before setup: %v, %v", got, err)
 	}
 	if _, err := client.Setup(t.Context()); err != nil {
 		t.Fatal(err)
@@ -31,11 +28,8 @@ func TestCatalog(t *testing.T) {
 		t.Errorf("target %+v", first)
 	}
 	taken := NewWriter(client).Write(t.Context(), "x", posts(1))[0]
-	if id, ok := catalog.UUID(taken.Index); !ok || id != first.UUID {
-		t.Errorf("the index %q that took a write has the id %q, want %q", taken.Index, id, first.UUID)
-	}
-	if _, ok := catalog.UUID(n.Write); ok {
-		t.Error("an alias has an id")
+	if taken.Index != first.Index {
+		t.Errorf("index %q took a write, want %q", taken.Index, first.Index)
 	}
 
 	// Made again under its name it is another index.
@@ -52,23 +46,25 @@ func TestCatalog(t *testing.T) {
 		t.Errorf("with a second index: %+v", got)
 	}
 	call[any](t, client, http.MethodPost, "/_aliases", `{"actions":[{"add":{"index":"`+first.Index+`","alias":"`+n.Write+`","is_write_index":false}}]}`)
-	if err := catalog.Refresh(t.Context()); err != nil {
+	targets, err := catalog.Refresh(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if target, ok := catalog.Target(document.Post); ok {
+	if target, ok := targets[document.Post]; ok {
 		t.Errorf("without a write index: %+v", target)
 	}
-	if _, ok := catalog.Target(document.Artist); !ok {
+	if _, ok := targets[document.Artist]; !ok {
 		t.Error("the other entity lost its target")
 	}
 }
 
 func refreshed(t *testing.T, c *Catalog) Target {
 	t.Helper()
-	if err := c.Refresh(t.Context()); err != nil {
+	targets, err := c.Refresh(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	target, ok := c.Target(document.Post)
+	target, ok := targets[document.Post]
 	if !ok {
 		t.Fatal("no target")
 	}
@@ -89,20 +85,17 @@ func TestCatalogKeepsItsLastReading(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if err := catalog.Refresh(t.Context()); err != nil {
-				t.Error(err)
-			}
-			if got, _ := catalog.Target(document.Post); got != want {
-				t.Errorf("target %+v", got)
+			if got, err := catalog.Refresh(t.Context()); err != nil || got[document.Post] != want {
+				t.Errorf("targets %v, %v", got, err)
 			}
 		})
 	}
 	group.Wait()
 	gone = true
-	if err := catalog.Refresh(t.Context()); err == nil {
+	if _, err := catalog.Refresh(t.Context()); err == nil {
 		t.Error("no error from a server that is away")
 	}
-	if got, _ := catalog.Target(document.Post); got != want {
+	if got := catalog.Last()[document.Post]; got != want {
 		t.Errorf("after an error: %+v", got)
 	}
 }

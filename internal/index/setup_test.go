@@ -144,19 +144,19 @@ func TestSetupGivesAnAliasBack(t *testing.T) {
 
 // lossyMappings are templates that setup must refuse, by what it has to name.
 func lossyMappings() map[string]string {
-	sync := `"properties":{"_sync":{"dynamic":false,"properties":{"deleted":{"type":"boolean"},"deleted_at":{"type":"date","format":"epoch_millis"},"orders":{"type":"object","enabled":false}}}}`
+	ours := `"properties":{"_sync":{"dynamic":false,"properties":{"deleted":{"type":"boolean"},"deleted_at":{"type":"date","format":"epoch_millis"},"orders":{"type":"object","enabled":false}}}}`
 	return map[string]string{
-		"enabled:false":                `{"mappings":{"_source":{"enabled":false},` + sync + `}}`,
-		"includes:":                    `{"mappings":{"_source":{"includes":["title"]},` + sync + `}}`,
-		"excludes:":                    `{"mappings":{"_source":{"excludes":["content"]},` + sync + `}}`,
-		"index.derived_source.enabled": `{"settings":{"derived_source":{"enabled":true}},"mappings":{` + sync + `}}`,
-		"index.default_pipeline":       `{"settings":{"index":{"default_pipeline":"p"}},"mappings":{` + sync + `}}`,
-		"index.final_pipeline":         `{"settings":{"index.final_pipeline":"p"},"mappings":{` + sync + `}}`,
-		"index.append_only.enabled":    `{"settings":{"index.append_only.enabled":"true"},"mappings":{` + sync + `}}`,
-		"_routing":                     `{"mappings":{"_routing":{"required":true},` + sync + `}}`,
+		"enabled:false":                `{"mappings":{"_source":{"enabled":false},` + ours + `}}`,
+		"includes:":                    `{"mappings":{"_source":{"includes":["title"]},` + ours + `}}`,
+		"excludes:":                    `{"mappings":{"_source":{"excludes":["content"]},` + ours + `}}`,
+		"index.derived_source.enabled": `{"settings":{"derived_source":{"enabled":true}},"mappings":{` + ours + `}}`,
+		"index.default_pipeline":       `{"settings":{"index":{"default_pipeline":"p"}},"mappings":{` + ours + `}}`,
+		"index.final_pipeline":         `{"settings":{"index.final_pipeline":"p"},"mappings":{` + ours + `}}`,
+		"index.append_only.enabled":    `{"settings":{"index.append_only.enabled":"true"},"mappings":{` + ours + `}}`,
+		"_routing":                     `{"mappings":{"_routing":{"required":true},` + ours + `}}`,
 		"_sync is mapped as <nil>":     `{"mappings":{"properties":{"title":{"type":"text"}}}}`,
 		"_sync is mapped as map":       `{"mappings":{"properties":{"_sync":{"enabled":false}}}}`,
-		"deleted:map[type:keyword]":    `{"mappings":{` + strings.Replace(sync, "boolean", "keyword", 1) + `}}`,
+		"deleted:map[type:keyword]":    `{"mappings":{` + strings.Replace(ours, "boolean", "keyword", 1) + `}}`,
 	}
 }
 

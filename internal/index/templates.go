@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -102,11 +101,13 @@ func (c *Client) readTemplate(file string, out any) error {
 }
 
 func (c *Client) templateText(file string) ([]byte, error) {
-	if dir := c.cfg.TemplateDir; dir != "" {
-		if _, err := os.ReadDir(dir); err != nil { // a wrong name must not mean the project's own
+	if c.cfg.TemplateDir != "" {
+		dir, err := os.OpenRoot(c.cfg.TemplateDir)
+		if err != nil { // a wrong name must not mean the project's own
 			return nil, fmt.Errorf("OPENSEARCH_TEMPLATE_DIR: %w", err)
 		}
-		text, err := os.ReadFile(filepath.Join(dir, file))
+		defer func() { _ = dir.Close() }() // only read from
+		text, err := dir.ReadFile(file)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return text, err
 		}

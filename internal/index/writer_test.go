@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -33,10 +34,31 @@ func TestWriteNothing(t *testing.T) {
 }
 
 func TestWriteSendsOpaqueID(t *testing.T) {
+	// An id that no header may hold must not hold up the write.
+	for id, want := range map[string]string{"batch-17": "batch-17", "a\nb\x00 ё\x7f~": "ab ~"} {
+		server := newFakeServer(t, acceptAll)
+		if got := server.writer(t).Write(t.Context(), id, posts(1))[0]; got.Result != Written {
+			t.Errorf("id %q: %+v", id, got)
+		}
+		if got := server.header.Get("X-Opaque-Id"); got != want {
+			t.Errorf("X-Opaque-Id %q, want %q", got, want)
+		}
+	}
+}
+
+func TestWriteIsObserved(t *testing.T) {
 	server := newFakeServer(t, acceptAll)
-	server.writer(t).Write(t.Context(), "batch-17", posts(2))
-	if got := server.header.Get("X-Opaque-Id"); got != "batch-17" {
-		t.Errorf("X-Opaque-Id %q", got)
+	writer := server.writer(t)
+	var sizes []int
+	writer.Observe = func(bytes int, took time.Duration) {
+		if took <= 0 {
+			t.Errorf("a request took %s", took)
+		}
+		sizes = append(sizes, bytes)
+	}
+	writer.Write(t.Context(), "x", posts(2))
+	if got := server.requests(); len(sizes) != 1 || sizes[0] != len(got[0]) {
+		t.Errorf("sizes %v of %d requests", sizes, len(got))
 	}
 }
 
