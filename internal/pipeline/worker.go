@@ -129,7 +129,8 @@ func (w *Worker) carryOut(e Effect) {
 			w.Deliver(e.Letter, func(err error) { w.results <- Delivered{Letter: e.ID, Err: err} })
 		})
 	case Commit:
-		w.spawn(func() Input { return Committed{Err: w.commit(e.Next)} })
+		w.store(e.Next)
+		w.spawn(func() Input { return Committed{Err: w.commit()} })
 	case Released:
 		w.released <- e
 	case Pause:
@@ -188,12 +189,17 @@ func (w *Worker) mark(e Mark) {
 	w.Memory.Mark(context.Background(), entries)
 }
 
-func (w *Worker) commit(next map[record.Partition]int64) error {
+// store notes offsets for the next commit. It is quick, and done by the loop, so
+// that none can come late: after the partition was lost, or its topic made again.
+func (w *Worker) store(next map[record.Partition]int64) {
+	if err := w.Group.Store(next); err != nil {
+		w.Log.Warn().Err(err).Msg("store offsets; the next commit has them too")
+	}
+}
+
+func (w *Worker) commit() error {
 	w.commits.Lock()
 	defer w.commits.Unlock()
-	if err := w.Group.Store(next); err != nil {
-		return fmt.Errorf("store offsets: %w", err)
-	}
 	if err := w.Group.Commit(); err != nil {
 		w.Log.Warn().Err(err).Msg("commit offsets; trying again")
 		return fmt.Errorf("commit offsets: %w", err)
@@ -268,9 +274,10 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	if len(next) == 0 {
 		return
 	}
+	w.store(next)
 	done := make(chan struct{})
 	go func() {
-		_ = w.commit(next) // an error has been logged
+		_ = w.commit() // an error has been logged
 		close(done)
 	}()
 	select {
