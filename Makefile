@@ -11,13 +11,16 @@ TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down stack-status test test-short fuzz lint fmt clean
+.PHONY: help build docs up down stack-status test test-short fuzz lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## compile bin/indexer, stamped with version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/indexer ./cmd/indexer
+
+docs: ## write docs/configuration.md from the settings' structs
+	go generate ./cmd/indexer
 
 up: ## start Kafka, OpenSearch and Redis on this machine (downloads once; see scripts/stack)
 	@scripts/stack up

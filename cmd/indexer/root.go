@@ -57,8 +57,11 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 	root.AddCommand(
 		p.setupCommand(),
 		p.runCommand(),
+		p.statusCommand(),
+		p.produceCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),
+		p.docsCommand(),
 	)
 	tellFailuresApart(root)
 	return root

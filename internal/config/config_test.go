@@ -92,13 +92,13 @@ func TestLoadReadsSecretsFromFiles(t *testing.T) {
 		}
 		return path
 	}
-	for content, want := range map[string]string{"pw": "pw", "pw\n": "pw", "pw\r\n": "pw", " p w \n\n": " p w \n"} {
+	for _, c := range []struct{ content, want string }{{"pw", "pw"}, {"pw\n", "pw"}, {"pw\r\n", "pw"}, {" p w \n\n", " p w \n"}} {
 		var b broker
-		if err := Load(t.Context(), Environment{"T_PASSWORD_FILE": file(content)}, &b); err != nil {
+		if err := Load(t.Context(), Environment{"T_PASSWORD_FILE": file(c.content)}, &b); err != nil {
 			t.Fatal(err)
 		}
-		if b.Password.Reveal() != want {
-			t.Errorf("file %q gives %q, want %q", content, b.Password.Reveal(), want)
+		if b.Password.Reveal() != c.want {
+			t.Errorf("file %q gives %q, want %q", c.content, b.Password.Reveal(), c.want)
 		}
 	}
 	for _, path := range []string{file("\n"), "/nowhere/at/all"} {
@@ -117,7 +117,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	}
 	text, _ := b.Password.MarshalText()
 	for _, seen := range []string{
-		fmt.Sprint(b.Password), fmt.Sprintf("%v %+v %#v", b, b, b), string(asJSON), string(text),
+		b.Password.String(), fmt.Sprintf("%v %+v %#v", b, b, b), string(asJSON), string(text),
 		fmt.Sprintf("%s %q %x %#v", b.Password, b.Password, b.Password, b.Password),
 		fmt.Sprintf(strings.ToLower("%D"), b.Password), // a wrong verb, hidden from vet
 	} {

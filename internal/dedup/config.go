@@ -21,10 +21,10 @@ func (c Config) Validate() error {
 	var wrong []error
 	if _, err := redis.ParseURL(c.URL.Reveal()); err != nil {
 		// The parser's own words may hold the password.
-		wrong = append(wrong, errors.New("REDIS_URL is no URL of a Redis: use redis://[user:password@]host:port/database, or rediss:// for TLS"))
+		wrong = append(wrong, errors.New("REDIS_URL: is no URL of a Redis; use redis://[user:password@]host:port/database, or rediss:// for TLS"))
 	}
 	if c.TTL < time.Second {
-		wrong = append(wrong, errors.New("DEDUP_TTL must be 1s or more; to do without, set DEDUP_ENABLED=false"))
+		wrong = append(wrong, errors.New("DEDUP_TTL: must be 1s or more; to do without, set DEDUP_ENABLED=false"))
 	}
 	return errors.Join(wrong...)
 }

@@ -133,13 +133,13 @@ func (s *scanner) scan(value []byte, options ...jsontext.Options) error {
 	if err != nil {
 		return err
 	}
-	if _, err = s.decoder.ReadToken(); err == nil {
+	switch _, err = s.decoder.ReadToken(); {
+	case err == nil:
 		return errTrailing
+	case errors.Is(err, io.EOF):
+		return nil
 	}
-	if !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+	return err
 }
 
 // object reads the object that comes next, each member by take, and returns it.

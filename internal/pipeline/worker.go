@@ -162,10 +162,8 @@ func (w *Worker) write(e Write) Input {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	uuids := map[string]string{}
-	for i := range e.Actions {
-		if target, ok := w.Catalog.Target(e.Actions[i].Entity); ok {
-			uuids[target.Index] = target.UUID
-		}
+	for _, target := range w.Catalog.Last() {
+		uuids[target.Index] = target.UUID
 	}
 	outcomes := make([]Outcome, 0, len(e.Actions))
 	unknown := false
@@ -175,7 +173,7 @@ func (w *Worker) write(e Write) Input {
 		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
 	}
 	if unknown { // an index that is new to us: know it before the next write
-		if err := w.Catalog.Refresh(ctx); err != nil {
+		if _, err := w.Catalog.Refresh(ctx); err != nil {
 			w.Log.Debug().Err(err).Msg("read aliases")
 		}
 	}

@@ -151,7 +151,7 @@ func (w *writer) again(made []entity) entity {
 func (w *writer) newPost(e entity, now string) post {
 	p := w.phrases(e)
 	return post{
-		ID: e.id.String(), Title: w.fill(pick(w, p.titles), p), Content: w.prose(p, 5), Summary: w.prose(p, 1),
+		ID: e.id.String(), Title: w.fill(pick(w, p.titles), p), Content: w.prose(p, 4), Summary: w.prose(p, 1),
 		Slug: "post-" + e.id.String()[:13], AuthorID: fmt.Sprintf("user-%d", w.chance.IntN(20_000)),
 		ArtistID: pick(w, w.artists).id.String(), Status: pick(w, []string{"published", "published", "draft"}),
 		Language: p.language, Tags: w.some(w.genres), Rating: float64(10+w.chance.IntN(41)) / 10,
@@ -172,7 +172,7 @@ func (w *writer) postUpdate(e entity, now string) post {
 		changed.Status = "published"
 		changed.PublishedAt = now
 	default:
-		changed.Content = w.prose(p, 6)
+		changed.Content = w.prose(p, 5)
 		changed.Summary = w.prose(p, 1)
 	}
 	return changed
@@ -195,8 +195,8 @@ func (w *writer) record(topic, now string, e entity, data any) (*record.Record, 
 	if err != nil {
 		return nil, fmt.Errorf("invent %s: %w", topic, err)
 	}
-	rec := &record.Record{Timestamp: -1, Key: []byte(e.id.String()), Value: value}
-	rec.Topic = w.v.Prefix + topic
+	rec := newRecord(w.v.Prefix + topic)
+	rec.Key, rec.Value = []byte(e.id.String()), value
 	return rec, nil
 }
 

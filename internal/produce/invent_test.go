@@ -94,7 +94,7 @@ func TestInventedEventsAreHistories(t *testing.T) {
 			t.Errorf("%d events %s, want at least %d", topics[topic], topic, least)
 		}
 	}
-	if mean := bytesInAll / count; mean < 900 || mean > 1150 {
+	if mean := bytesInAll / count; mean < 850 || mean > 1150 {
 		t.Errorf("%d bytes an event, want about 1 KB", mean)
 	}
 	if russian < count/3 || russian > count*3/4 {

@@ -41,9 +41,15 @@ func parseLine(line []byte, prefix, topic string) (*record.Record, error) {
 		}
 		topic = eventType
 	}
-	rec := &record.Record{Timestamp: -1, Key: entityKey(line, topic), Value: bytes.Clone(line)}
-	rec.Topic = prefix + topic
+	rec := newRecord(prefix + topic)
+	rec.Key, rec.Value = entityKey(line, topic), bytes.Clone(line)
 	return rec, nil
+}
+
+// newRecord returns a record that is stamped when it is sent, to the partition
+// that its key decides.
+func newRecord(topic string) *record.Record {
+	return &record.Record{Partition: record.Partition{Topic: topic, ID: -1}, Timestamp: -1}
 }
 
 // parseRecord reads {"topic", "key", "headers", "value" | "value_text" |
@@ -66,8 +72,7 @@ func parseRecord(members []member, prefix string) (*record.Record, error) {
 	if topic == "" {
 		return nil, errors.New(`"topic" must not be empty`)
 	}
-	rec := &record.Record{Timestamp: -1}
-	rec.Topic = prefix + topic
+	rec := newRecord(prefix + topic)
 	if rec.Value, err = value(members); err != nil {
 		return nil, err
 	}

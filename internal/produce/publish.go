@@ -15,7 +15,8 @@ import (
 // Sender publishes records; package stream has one.
 type Sender interface {
 	// Send hands over rec and waits while the client's queue is full. done is
-	// called once, from any goroutine, unless Send returns an error.
+	// called once, from any goroutine, unless Send returns an error, which names
+	// the topic.
 	Send(ctx context.Context, rec *record.Record, done func(partition int32, offset int64, err error)) error
 	// Flush waits until all that was sent is done.
 	Flush(ctx context.Context) error
@@ -34,11 +35,16 @@ type Publisher struct {
 	cfg    Config
 	sender Sender
 	tally  *tally
+	room   chan struct{} // a place for each record under way
 }
+
+// underWay is the records sent and not yet acknowledged at most: enough to keep
+// a broker busy, few enough that latency is not all wait in the client's queue.
+const underWay = 10_000
 
 // NewPublisher returns a Publisher to sender.
 func NewPublisher(cfg Config, sender Sender) *Publisher {
-	return &Publisher{cfg: cfg, sender: sender, tally: newTally()}
+	return &Publisher{cfg: cfg, sender: sender, tally: newTally(), room: make(chan struct{}, underWay)}
 }
 
 // Progress returns the report so far. It is safe for concurrent use with Run.
@@ -65,9 +71,9 @@ func (p *Publisher) Run(ctx context.Context, records iter.Seq2[*record.Record, e
 func (p *Publisher) sendAll(ctx context.Context, records iter.Seq2[*record.Record, error]) error {
 	limit := rate.NewLimiter(rate.Inf, 1)
 	if p.cfg.Rate > 0 {
-		// A timer may be late by a millisecond or so; 10 ms worth of events may
-		// catch up, or the rate would fall short.
-		limit = rate.NewLimiter(rate.Limit(p.cfg.Rate), max(1, int(p.cfg.Rate/100)))
+		// A timer may be late; 100 ms worth of events may catch up, or the rate
+		// would fall short.
+		limit = rate.NewLimiter(rate.Limit(p.cfg.Rate), max(1, int(p.cfg.Rate/10)))
 	}
 	for rec, err := range records {
 		var line *LineError
@@ -84,8 +90,10 @@ func (p *Publisher) sendAll(ctx context.Context, records iter.Seq2[*record.Recor
 		if err := limit.Wait(ctx); err != nil {
 			return err
 		}
-		p.send(ctx, rec)
-		if ctx.Err() != nil {
+		select {
+		case p.room <- struct{}{}:
+			p.send(ctx, rec)
+		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
@@ -96,6 +104,7 @@ func (p *Publisher) send(ctx context.Context, rec *record.Record) {
 	sent := time.Now()
 	p.tally.sent()
 	err := p.sender.Send(ctx, rec, func(_ int32, _ int64, err error) {
+		<-p.room
 		if err != nil {
 			p.tally.failed(fmt.Errorf("%s: %w", rec.Topic, err))
 			return
@@ -103,6 +112,7 @@ func (p *Publisher) send(ctx context.Context, rec *record.Record) {
 		p.tally.acknowledged(rec, sent, time.Now())
 	})
 	if err != nil { // done is not called then
-		p.tally.failed(fmt.Errorf("%s: %w", rec.Topic, err))
+		<-p.room
+		p.tally.failed(err)
 	}
 }

@@ -11,9 +11,7 @@ import (
 )
 
 func rec(topic string, key, value []byte, headers ...record.Header) *record.Record {
-	r := &record.Record{Timestamp: -1, Key: key, Value: value, Headers: headers}
-	r.Topic = topic
-	return r
+	return &record.Record{Partition: record.Partition{Topic: topic, ID: -1}, Timestamp: -1, Key: key, Value: value, Headers: headers}
 }
 
 func TestLinesBecomeRecords(t *testing.T) {
