@@ -55,6 +55,7 @@ func play(ctx context.Context, page *page, o options) {
 		page.stop(err)
 		return
 	}
+	page.gap()
 	page.print(page.paint(bold, "What search-indexer makes of events: from Kafka to OpenSearch in ten steps"))
 	tell(ctx, &story{stage: stage, page: page, samples: samples})
 	leave(ctx, stage, page, o.keep)
