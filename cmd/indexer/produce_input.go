@@ -42,7 +42,7 @@ func (p *program) openInput(flags produceFlags, paths []string, prefix string) (
 	in := &input{}
 	var wrong []error
 	for _, path := range paths {
-		f, err := os.Open(path) //nolint:gosec // the user names the file
+		f, err := os.Open(path)
 		if err != nil {
 			wrong = append(wrong, err)
 			continue

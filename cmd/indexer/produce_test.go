@@ -25,18 +25,17 @@ import (
 // topics makes the source topics under a prefix of the test's own.
 func topics(t *testing.T) config.Environment {
 	t.Helper()
-	env := config.Environment{"KAFKA_BROKERS": stack.Kafka(t), "KAFKA_TOPIC_PREFIX": stack.Name(t) + ".", "KAFKA_GROUP_ID": stack.Name(t)}
+	name := stack.Name(t)
+	env := config.Environment{
+		"KAFKA_BROKERS": stack.Kafka(t), "KAFKA_TOPIC_PREFIX": name + ".", "KAFKA_GROUP_ID": name, "KAFKA_DLQ_TOPIC": name + ".dlq",
+	}
 	cfg := kafkaConfig(t, env)
 	admin, err := stream.NewAdmin(cfg, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	var specs []stream.TopicSpec
-	for _, name := range cfg.FullTopics() {
-		specs = append(specs, stream.TopicSpec{Name: name, Partitions: 2, ReplicationFactor: 1, Retention: time.Hour})
-	}
-	if _, _, err := admin.CreateTopics(t.Context(), specs); err != nil {
+	if _, err := admin.Setup(t.Context(), cfg, stream.TopicOptions{Partitions: 2, ReplicationFactor: 1, Retention: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	return env

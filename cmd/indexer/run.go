@@ -81,12 +81,14 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 	}
 	w.catalog = index.NewCatalog(w.client)
 	metrics := pipeline.NewMetrics(w.consumer.Watermarks, w.memory.Up)
+	writer := index.NewWriter(w.client)
+	writer.Observe = metrics.ObserveBulk
 	w.pipeline = pipeline.NewWorker(s.Batch, pipeline.Parts{
 		Group:   w.consumer,
 		Decoder: handlers.NewMux(s.Kafka.TopicPrefix),
 		Memory:  w.memory,
 		Catalog: w.catalog,
-		Writer:  index.NewWriter(w.client),
+		Writer:  writer,
 		Deliver: w.deliver,
 		Observe: func(e pipeline.Ending) {
 			metrics.Observe(e)
@@ -110,7 +112,7 @@ func (w *worker) run(ctx context.Context) error {
 	}
 	w.log.Info().Str("http", server.Addr()).Strs("topics", w.settings.Kafka.FullTopics()).
 		Str("group", w.settings.Kafka.GroupID).Msg("starting")
-	if err := w.catalog.Refresh(ctx); err != nil {
+	if _, err := w.catalog.Refresh(ctx); err != nil {
 		w.log.Debug().Err(err).Msg("read aliases; looked up again with the first write")
 	}
 

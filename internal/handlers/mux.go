@@ -102,7 +102,7 @@ func (m *Mux) route(r *record.Record, eventType []byte) (route, *Rejection) {
 		return route{}, reject(UnknownEventType, "no event_type, and topic %q is none", excerpt(r.Topic))
 	}
 	if eventType[0] == '"' {
-		if way, ok := m.routes[unquote(eventType)]; ok {
+		if way, ok := m.routes[string(unquoted(eventType))]; ok {
 			return way, nil
 		}
 	}

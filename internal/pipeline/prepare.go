@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/search-indexer/search-indexer/internal/dedup"
-	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
@@ -22,12 +21,12 @@ type Memory interface {
 	Mark(ctx context.Context, entries []dedup.Entry)
 }
 
-// Catalog tells which index stands behind a write alias, as of its last Refresh.
-// It is safe for concurrent use.
+// Catalog tells which index stands behind the write alias of each entity: now
+// (Refresh asks OpenSearch), or as of the last Refresh. It is safe for concurrent
+// use.
 type Catalog interface {
-	Refresh(ctx context.Context) error
-	Target(entity document.Entity) (index.Target, bool)
-	UUID(name string) (string, bool)
+	Refresh(ctx context.Context) (index.Targets, error)
+	Last() index.Targets
 }
 
 // preparer decodes records and looks them up.
@@ -68,10 +67,9 @@ func (p preparer) lookUp(ctx context.Context, results []Preparation) {
 	if hits == 0 {
 		return
 	}
-	fresh := p.catalog.Refresh(ctx) == nil
+	now, err := p.catalog.Refresh(ctx)
 	for i, place := range places {
-		target, ok := p.catalog.Target(results[place].Change.Entity)
-		if !fresh || !ok || target.UUID != entries[i].Space {
+		if err != nil || now[results[place].Change.Entity].UUID != entries[i].Space {
 			results[place].Duplicate = false
 		}
 	}
@@ -79,16 +77,15 @@ func (p preparer) lookUp(ctx context.Context, results []Preparation) {
 
 // entries lists what may be looked up, and the place of each in results.
 func (p preparer) entries(results []Preparation) (entries []dedup.Entry, places []int) {
+	targets := p.catalog.Last()
 	for i := range results {
 		if results[i].Rejection != nil {
 			continue
 		}
-		target, ok := p.catalog.Target(results[i].Change.Entity)
-		if !ok {
-			continue
+		if target, ok := targets[results[i].Change.Entity]; ok {
+			entries = append(entries, dedup.Entry{Space: target.UUID, Digest: results[i].Change.Digest})
+			places = append(places, i)
 		}
-		entries = append(entries, dedup.Entry{Space: target.UUID, Digest: results[i].Change.Digest})
-		places = append(places, i)
 	}
 	return entries, places
 }

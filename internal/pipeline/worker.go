@@ -129,7 +129,8 @@ func (w *Worker) carryOut(e Effect) {
 			w.Deliver(e.Letter, func(err error) { w.results <- Delivered{Letter: e.ID, Err: err} })
 		})
 	case Commit:
-		w.spawn(func() Input { return Committed{Err: w.commit(e.Next)} })
+		w.store(e.Next)
+		w.spawn(func() Input { return Committed{Err: w.commit()} })
 	case Released:
 		w.released <- e
 	case Pause:
@@ -162,10 +163,8 @@ func (w *Worker) write(e Write) Input {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	uuids := map[string]string{}
-	for i := range e.Actions {
-		if target, ok := w.Catalog.Target(e.Actions[i].Entity); ok {
-			uuids[target.Index] = target.UUID
-		}
+	for _, target := range w.Catalog.Last() {
+		uuids[target.Index] = target.UUID
 	}
 	outcomes := make([]Outcome, 0, len(e.Actions))
 	unknown := false
@@ -175,7 +174,7 @@ func (w *Worker) write(e Write) Input {
 		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
 	}
 	if unknown { // an index that is new to us: know it before the next write
-		if err := w.Catalog.Refresh(ctx); err != nil {
+		if _, err := w.Catalog.Refresh(ctx); err != nil {
 			w.Log.Debug().Err(err).Msg("read aliases")
 		}
 	}
@@ -190,12 +189,17 @@ func (w *Worker) mark(e Mark) {
 	w.Memory.Mark(context.Background(), entries)
 }
 
-func (w *Worker) commit(next map[record.Partition]int64) error {
+// store notes offsets for the next commit. It is quick, and done by the loop, so
+// that none can come late: after the partition was lost, or its topic made again.
+func (w *Worker) store(next map[record.Partition]int64) {
+	if err := w.Group.Store(next); err != nil {
+		w.Log.Warn().Err(err).Msg("store offsets; the next commit has them too")
+	}
+}
+
+func (w *Worker) commit() error {
 	w.commits.Lock()
 	defer w.commits.Unlock()
-	if err := w.Group.Store(next); err != nil {
-		return fmt.Errorf("store offsets: %w", err)
-	}
 	if err := w.Group.Commit(); err != nil {
 		w.Log.Warn().Err(err).Msg("commit offsets; trying again")
 		return fmt.Errorf("commit offsets: %w", err)
@@ -270,10 +274,14 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	if len(next) == 0 {
 		return
 	}
-	done := make(chan error, 1)
-	go func() { done <- w.commit(next) }()
+	w.store(next)
+	done := make(chan struct{})
+	go func() {
+		_ = w.commit() // an error has been logged
+		close(done)
+	}()
 	select {
-	case <-done: // an error has been logged
+	case <-done:
 	case <-time.After(limit):
 		w.Log.Warn().Dur("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
 	}

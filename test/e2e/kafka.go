@@ -33,7 +33,7 @@ func (b Broker) Publish(ctx context.Context, prefix string, records []Record) ([
 	}
 	defer producer.Close()
 	go func() { // errors that matter come with the delivery reports
-		for range producer.Events() { //nolint:revive // only to keep the channel empty
+		for range producer.Events() { // keeps the channel empty
 		}
 	}()
 	reports := make(chan kafka.Event, len(records))
