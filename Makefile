@@ -33,7 +33,7 @@ stack-status: ## show which of them run, and where
 
 # The build and the slow start of the services go side by side.
 demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAGS=-keep keeps it)
-	@$(MAKE) --no-print-directory -j2 up build
+	@$(MAKE) --no-print-directory -s -j2 up build
 	@go build -trimpath -o bin/demo ./test/demo
 	@addresses=$$(scripts/stack env) && eval "$$addresses" && bin/demo $(DEMO_FLAGS)
 

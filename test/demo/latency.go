@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	freshEvents = 12
+	freshEvents     = 12
+	refreshInterval = 500 * time.Millisecond // the program's default
 	// freshEvery is no divisor of the refresh interval, so that the events fall on
 	// all parts of it: one written just before a refresh is found at once.
 	freshEvery = 73 * time.Millisecond
@@ -18,16 +19,29 @@ const (
 // showLatency measures how long fresh posts take until a search by words finds them.
 func (s *story) showLatency(ctx context.Context) error {
 	s.page.say("%d posts are published, one every %s, and searched for until found.", freshEvents, millis(freshEvery))
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	found, err := s.awaitFresh(ctx)
+	if err != nil {
+		return err
+	}
+	s.showTimes(found)
+	_, err = s.publish(ctx) // no more: only to have these in the books
+	return err
+}
+
+// awaitFresh returns when each fresh post was found, counted from just before it
+// was handed to the publisher. Those that were not found in time are missing.
+func (s *story) awaitFresh(ctx context.Context) (map[string]time.Duration, error) {
 	sent, found := map[string]time.Time{}, map[string]time.Duration{}
-	next := time.NewTicker(freshEvery)
+	next, look := time.NewTicker(freshEvery), time.NewTicker(5*time.Millisecond)
 	defer next.Stop()
-	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for len(found) < freshEvents && ctx.Err() == nil {
+	enough := time.After(patience)
+	for len(found) < freshEvents {
 		select {
-		case <-ctx.Done():
+		case <-enough:
+			return found, nil
+		case <-s.worker.ended:
+			return nil, s.worker.over()
 		case <-next.C:
 			if len(sent) == freshEvents {
 				continue
@@ -35,24 +49,21 @@ func (s *story) showLatency(ctx context.Context) error {
 			id := fmt.Sprintf("fresh-%d", len(sent)+1)
 			sent[id] = time.Now()
 			if err := s.sendFresh(id, sent[id]); err != nil {
-				return err
+				return nil, err
 			}
 		case <-look.C:
 			docs, err := s.visible(ctx, "post", byWords("title", "премьеры"))
 			if err != nil {
-				return err
+				return nil, err
 			}
 			for i := range docs {
-				if _, ok := found[docs[i].ID]; !ok {
-					found[docs[i].ID] = time.Since(sent[docs[i].ID])
+				if id := docs[i].ID; found[id] == 0 {
+					found[id] = time.Since(sent[id])
 				}
 			}
 		}
 	}
-	s.showTimes(found)
-	// They end in the books as well.
-	_, err := s.publish(context.WithoutCancel(ctx))
-	return err
+	return found, nil
 }
 
 func (s *story) sendFresh(id string, now time.Time) error {
@@ -78,7 +89,7 @@ func (s *story) showTimes(found map[string]time.Duration) {
 	}
 	slices.Sort(times)
 	s.page.check(fmt.Sprintf("all found, after:  min %s   median %s   max %s", millis(times[0]), millis(times[len(times)/2]), millis(times[len(times)-1])), problem)
-	s.page.say("Most of it is the wait for OpenSearch's next refresh, which comes every 500 ms (OPENSEARCH_REFRESH_INTERVAL).")
+	s.page.say("Most of it is the wait for OpenSearch's next refresh, every %s (OPENSEARCH_REFRESH_INTERVAL).", millis(refreshInterval))
 }
 
 func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -34,7 +34,7 @@ func (s *story) showLetters(ctx context.Context) error {
 		same := func(l e2e.Letter) bool { return string(l.Key) == e.id && bytes.Equal(l.Value, e.value) }
 		problem = first(problem, unless(slices.ContainsFunc(letters, same), "none of them is %s", e.value))
 	}
-	s.page.check("they hold the events as they were published, byte for byte", problem)
+	s.page.check("they hold the events as published, byte for byte", problem)
 
 	spared, err := s.read(ctx, "post", "post-101")
 	if err != nil {

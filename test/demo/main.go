@@ -55,6 +55,7 @@ func play(ctx context.Context, page *page, o options) {
 		page.stop(err)
 		return
 	}
+	page.gap()
 	page.print(page.paint(bold, "What search-indexer makes of events: from Kafka to OpenSearch in ten steps"))
 	tell(ctx, &story{stage: stage, page: page, samples: samples})
 	leave(ctx, stage, page, o.keep)
@@ -81,9 +82,9 @@ func tell(ctx context.Context, s *story) {
 func leave(ctx context.Context, s *stage, p *page, keep bool) {
 	p.gap()
 	if keep {
-		p.say("Kept, as -keep asks: topics %[1]s-*, aliases %[1]s-posts and %[1]s-artists. "+
-			"Look with KAFKA_TOPIC_PREFIX and OPENSEARCH_INDEX_PREFIX set to %[1]s-. "+
-			"scripts/stack down --purge removes all data of the stack.", s.name)
+		p.say("Kept, as -keep asks: topics %[1]s-*, indices behind %[1]s-posts and %[1]s-artists, logs in %[2]s. "+
+			"scripts/stack down --purge removes all data of the stack.", s.name, s.logs)
+		p.say("Look:  curl %s/%s/_search?pretty", s.cluster.URL, s.alias("post"))
 		return
 	}
 	// Also after Ctrl-C: nothing of ours may stay behind.

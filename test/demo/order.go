@@ -48,7 +48,7 @@ func (s *story) showLateUpdate(ctx context.Context) error {
 		changed = first(changed, differs(field, before.text(field), after.text(field)))
 	}
 	s.page.check("unchanged where version 3 has spoken: the version decides, not the arrival", changed)
-	s.page.check("only its summary is taken: no newer event has set one (fields merge singly)",
+	s.page.check("only its summary is taken: nothing newer has set it (fields merge singly)",
 		first(differs("the summary before", nothing, before.text("summary")), differs("the summary", readable(e.data["summary"]), after.text("summary"))))
 	return nil
 }

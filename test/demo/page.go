@@ -76,7 +76,7 @@ func (p *page) check(claim, problem string) {
 	}
 	p.marked(mark, claim)
 	if problem != "" {
-		p.marked(" ", "but "+problem)
+		p.marked(" ", "but "+strings.ReplaceAll(problem, "\n", "; "))
 	}
 }
 
@@ -129,7 +129,8 @@ func (p *page) ending(took time.Duration, logs string) {
 	total := p.ticks + p.crosses
 	if p.crosses > 0 {
 		p.print(p.paint(red, fmt.Sprintf("%d of %d checks failed, in %.1f s.", p.crosses, total, took.Seconds())))
-		p.print("The worker's log: " + logs + "/run.log; the publisher's: produce.log beside it.")
+		p.print("The worker's log: " + logs + "/run.log")
+		p.print("Beside it stand those of setup and produce.")
 		return
 	}
 	p.print(p.paint(bold, fmt.Sprintf("All %d checks hold, in %.1f s.", total, took.Seconds())))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ func (s *stage) useServices() error {
 		"KAFKA_DLQ_TOPIC="+s.dlq(),
 		"OPENSEARCH_INDEX_PREFIX="+s.prefix(),
 		"OPENSEARCH_REPLICAS=0", // the stack has one node
+		"OPENSEARCH_REFRESH_INTERVAL="+refreshInterval.String(),
 		"DEDUP_ENABLED=true",
 		"DEDUP_TTL=10m", // what the worker leaves in Redis ends by itself
 		"HTTP_ADDR=127.0.0.1:0",
@@ -63,12 +65,24 @@ func (s *stage) remove(ctx context.Context) error {
 }
 
 func (s *stage) removeIndices(ctx context.Context) error {
-	err := s.cluster.Remove(ctx, s.prefix())
-	for _, alias := range e2e.Aliases(s.prefix()) {
-		// By a pattern, as one that was never made is no error then.
-		err = errors.Join(err, s.cluster.Do(ctx, "DELETE", "/_index_template/"+alias+"*", "", nil))
+	if err := s.cluster.Remove(ctx, s.prefix()); err != nil {
+		return err
 	}
-	return err
+	var all struct {
+		Templates []struct{ Name string } `json:"index_templates"`
+	}
+	if err := s.cluster.Do(ctx, http.MethodGet, "/_index_template", "", &all); err != nil {
+		return err
+	}
+	for _, template := range all.Templates {
+		if !strings.HasPrefix(template.Name, s.prefix()) {
+			continue
+		}
+		if err := s.cluster.Do(ctx, http.MethodDelete, "/_index_template/"+template.Name, "", nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stage) removeTopics(ctx context.Context) error {
@@ -99,8 +113,10 @@ func (s *stage) removeGroup(ctx context.Context) error {
 		return fmt.Errorf("delete group %s: %w", s.group(), err)
 	}
 	for _, group := range answer.ConsumerGroupResults {
-		// Without offsets and members the broker may have forgotten it already.
-		if code := group.Error.Code(); code != kafka.ErrNoError && code != kafka.ErrGroupIDNotFound {
+		switch group.Error.Code() {
+		case kafka.ErrNoError, kafka.ErrGroupIDNotFound:
+		case kafka.ErrNonEmptyGroup: // of a killed worker; ends by itself with its session
+		default:
 			return fmt.Errorf("delete group %s: %w", group.Group, group.Error)
 		}
 	}

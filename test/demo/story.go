@@ -70,6 +70,7 @@ func (s *story) send(line []byte) error {
 // stopAll ends what a story that broke off has left running.
 func (s *story) stopAll() {
 	if s.publisher != nil {
+		_ = s.publisher.stdin.Close()
 		_ = s.publisher.stop(patience) // the reason why it broke off has been told
 	}
 	if s.worker != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -125,7 +124,10 @@ func (w *worker) settle(ctx context.Context, events int) (outcomes, error) {
 		return failure == nil && last.InFlight == 0 && last.Outcomes.total() >= events
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s; %s", err, last.Outcomes, strings.Join(slices.Sorted(slices.Values(last.Problems)), "; "))
+		for _, problem := range last.Problems {
+			err = fmt.Errorf("%w\n%s", err, problem)
+		}
+		return nil, fmt.Errorf("%w\nsettled: %s", err, last.Outcomes)
 	}
 	return last.Outcomes, nil
 }
