@@ -9,7 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -28,11 +27,6 @@ type Group interface {
 	Pause(partitions ...record.Partition) error
 	Resume(partitions ...record.Partition) error
 	Close() error
-}
-
-// Writer writes a bulk request: one outcome an action, in order.
-type Writer interface {
-	Write(ctx context.Context, opaqueID string, actions []index.Action) []index.Outcome
 }
 
 // Deliver writes a dead letter and calls done once, from any goroutine, when the
@@ -57,7 +51,7 @@ type Worker struct {
 	Parts
 	cfg      Config
 	machine  *Machine
-	preparer preparer
+	jobs     Jobs
 	results  chan Input
 	released chan Released
 	work     sync.WaitGroup
@@ -70,7 +64,7 @@ func NewWorker(cfg Config, parts Parts) *Worker {
 	return &Worker{
 		Parts: parts, cfg: cfg,
 		machine:  NewMachine(cfg, random, parts.Observe),
-		preparer: preparer{parts.Decoder, parts.Memory, parts.Catalog},
+		jobs:     Jobs{parts.Decoder, parts.Memory, parts.Catalog, parts.Writer},
 		results:  make(chan Input, 256),
 		released: make(chan Released, 1),
 	}
@@ -115,13 +109,15 @@ func (w *Worker) step(in Input) {
 func (w *Worker) carryOut(e Effect) {
 	switch e := e.(type) {
 	case Prepare:
-		w.spawn(func() Input {
-			return Prepared{Batch: e.Batch, Results: w.preparer.prepare(context.Background(), e.Records)}
-		})
+		w.spawn(func() Input { return w.jobs.Prepare(context.Background(), e) })
 	case Write:
-		w.spawn(func() Input { return w.write(e) })
+		w.spawn(func() Input {
+			ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+			defer cancel()
+			return w.jobs.Write(ctx, e)
+		})
 	case Mark:
-		w.work.Go(func() { w.mark(e) })
+		w.work.Go(func() { w.jobs.Mark(context.Background(), e) })
 	case SendLetter:
 		// A goroutine, since sending waits while the producer's queue is full, and
 		// this loop has to take the acknowledgements that empty it.
@@ -153,39 +149,6 @@ func at(line *zerolog.Event, p record.Partition) *zerolog.Event {
 // spawn runs job beside the loop and feeds its result to the machine.
 func (w *Worker) spawn(job func() Input) {
 	w.work.Go(func() { w.results <- job() })
-}
-
-// write carries out one bulk request. The indices' UUIDs are read before it is
-// sent: should an index be made again under its name while the request is under
-// way, the marks end up under a UUID that is no more, which is harmless.
-func (w *Worker) write(e Write) Input {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
-	uuids := map[string]string{}
-	for _, target := range w.Catalog.Last() {
-		uuids[target.Index] = target.UUID
-	}
-	outcomes := make([]Outcome, 0, len(e.Actions))
-	unknown := false
-	for _, out := range w.Writer.Write(ctx, e.OpaqueID, e.Actions) {
-		space := uuids[out.Index]
-		unknown = unknown || out.Index != "" && space == ""
-		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
-	}
-	if unknown { // an index that is new to us: know it before the next write
-		if _, err := w.Catalog.Refresh(ctx); err != nil {
-			w.Log.Debug().Err(err).Msg("read aliases")
-		}
-	}
-	return Written{Write: e.ID, Outcomes: outcomes}
-}
-
-func (w *Worker) mark(e Mark) {
-	entries := make([]dedup.Entry, len(e.Marks))
-	for i, m := range e.Marks {
-		entries[i] = dedup.Entry(m)
-	}
-	w.Memory.Mark(context.Background(), entries)
 }
 
 func (w *Worker) commit(next map[record.Partition]int64) error {
