@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -55,7 +56,7 @@ type Worker struct {
 	results  chan Input
 	released chan Released
 	work     sync.WaitGroup
-	commits  sync.Mutex // one commit at a time
+	commits  chan struct{} // holds a token while a commit runs: one at a time
 }
 
 // NewWorker returns a worker that does nothing until Run.
@@ -67,6 +68,7 @@ func NewWorker(cfg Config, parts Parts) *Worker {
 		jobs:     Jobs{parts.Decoder, parts.Memory, parts.Catalog, parts.Writer},
 		results:  make(chan Input, 256),
 		released: make(chan Released, 1),
+		commits:  make(chan struct{}, 1),
 	}
 }
 
@@ -125,7 +127,8 @@ func (w *Worker) carryOut(e Effect) {
 			w.Deliver(e.Letter, func(err error) { w.results <- Delivered{Letter: e.ID, Err: err} })
 		})
 	case Commit:
-		w.spawn(func() Input { return Committed{Err: w.commit(e.Next)} })
+		stored := w.store(e.Next)
+		w.spawn(func() Input { return Committed{Err: errors.Join(stored, w.commit())} })
 	case Released:
 		w.released <- e
 	case Pause:
@@ -151,12 +154,21 @@ func (w *Worker) spawn(job func() Input) {
 	w.work.Go(func() { w.results <- job() })
 }
 
-func (w *Worker) commit(next map[record.Partition]int64) error {
-	w.commits.Lock()
-	defer w.commits.Unlock()
+// store notes what the next commit is to hold. The loop does it itself, while the
+// partitions are ours: done beside it, a store held up by a slow commit could come
+// when a partition has been elsewhere and is back, and send the group backwards.
+func (w *Worker) store(next map[record.Partition]int64) error {
 	if err := w.Group.Store(next); err != nil {
+		w.Log.Warn().Err(err).Msg("store offsets; trying again")
 		return fmt.Errorf("store offsets: %w", err)
 	}
+	return nil
+}
+
+// commit commits what is stored. It may block for as long as brokers are away.
+func (w *Worker) commit() error {
+	w.commits <- struct{}{}
+	defer func() { <-w.commits }()
 	if err := w.Group.Commit(); err != nil {
 		w.Log.Warn().Err(err).Msg("commit offsets; trying again")
 		return fmt.Errorf("commit offsets: %w", err)
@@ -231,9 +243,10 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	if len(next) == 0 {
 		return
 	}
+	_ = w.store(next) // errors have been logged
 	done := make(chan struct{})
 	go func() {
-		_ = w.commit(next) // an error has been logged
+		_ = w.commit()
 		close(done)
 	}()
 	select {

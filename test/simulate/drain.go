@@ -73,7 +73,8 @@ func (p *process) released(next map[record.Partition]int64) {
 	}
 	p.blocked = true
 	limit := max(d.began+p.world.cfg.Shutdown-p.world.now, 0)
-	p.commit(next, func(error) { p.endDrain(d) })
+	_ = p.member.store(next)
+	p.commit(func(error) { p.endDrain(d) })
 	p.world.after(limit, func() { p.awake(func() { p.endDrain(d) }) })
 }
 

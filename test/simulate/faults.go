@@ -22,6 +22,7 @@ type rates struct {
 	RefreshFails                  int
 	RedisFails, MarkLate          int
 	LetterFails, LetterLies       int
+	StoreFails                    int
 	CommitFails, CommitLies       int
 	Slow                          int // any request takes seconds, a commit up to 45
 }
@@ -41,7 +42,7 @@ func drawFaults(w *world) faults {
 		rates: rates{
 			ItemFails: rate(), ItemLies: rate(), BulkFails: rate(), BulkLies: rate(), BulkLate: rate(),
 			RefreshFails: rate(), RedisFails: rate(), MarkLate: rate(), LetterFails: rate(), LetterLies: rate(),
-			CommitFails: rate(), CommitLies: rate(), Slow: rate() * 2,
+			StoreFails: rate(), CommitFails: rate(), CommitLies: rate(), Slow: rate() * 2,
 		},
 		incidents: incidents{
 			Kill: times(4), Terminate: times(3), Freeze: times(3), Expel: times(4), Rebalance: times(6),

@@ -215,12 +215,16 @@ func (m *member) handOver() {
 }
 
 // store keeps offsets of partitions that are ours, for the next commit.
-func (m *member) store(next map[record.Partition]int64) {
+func (m *member) store(next map[record.Partition]int64) error {
+	if m.world.faults.hits(m.world.faults.StoreFails) {
+		return errBroker
+	}
 	for p, offset := range next {
 		if c := m.owned[p]; c != nil && c.reading {
 			m.stored[p] = offset
 		}
 	}
+	return nil
 }
 
 // commit sends what is stored. It may take long, fail, or succeed and seem to fail.

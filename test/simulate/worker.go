@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -149,8 +150,11 @@ func (p *process) carryOut(e pipeline.Effect) {
 			p.awake(func() { p.take(pipeline.Delivered{Letter: e.ID, Err: err}) })
 		})
 	case pipeline.Commit:
+		stored := p.member.store(e.Next)
 		p.later(func() {
-			p.commit(e.Next, func(err error) { p.later(func() { p.take(pipeline.Committed{Err: err}) }) })
+			p.commit(func(err error) {
+				p.later(func() { p.take(pipeline.Committed{Err: errors.Join(stored, err)}) })
+			})
 		})
 	case pipeline.Released:
 		p.released(e.Next)
@@ -202,15 +206,14 @@ type commits struct {
 	waiting []func()
 }
 
-// commit stores and commits, as Worker.commit does.
-func (p *process) commit(next map[record.Partition]int64, answer func(error)) {
+// commit commits what is stored, as Worker.commit does.
+func (p *process) commit(answer func(error)) {
 	c := &p.commits
 	if c.busy {
-		c.waiting = append(c.waiting, func() { p.commit(next, answer) })
+		c.waiting = append(c.waiting, func() { p.commit(answer) })
 		return
 	}
 	c.busy = true
-	p.member.store(next)
 	p.member.commit(func(err error) {
 		c.busy = false
 		if len(c.waiting) > 0 {
