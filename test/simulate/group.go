@@ -32,6 +32,7 @@ func newCoordinator(w *world) *coordinator {
 
 func (g *coordinator) join(m *member) {
 	g.members = append(g.members, m)
+	m.epoch++
 	g.world.say("group", "%s joins", m.name)
 	g.rebalance()
 }
