@@ -55,7 +55,6 @@ type Machine struct {
 	stalledAt  time.Time
 	holdUntil  time.Time
 	committing bool
-	recommit   bool // the last commit failed: try again even if nothing has moved
 	lastCommit time.Time
 	lastCheck  time.Time
 
@@ -104,7 +103,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Delivered:
 		m.delivered(now, in)
 	case Committed:
-		m.committing, m.recommit = false, in.Err != nil
+		m.committed(in)
 	}
 	m.timers.fire(now)
 	m.pump(now)
@@ -248,9 +247,21 @@ func (m *Machine) commit(now time.Time) {
 			next[part.name] = offset
 		}
 	}
-	if len(next) > 0 || m.recommit {
-		m.committing, m.recommit, m.lastCommit = true, false, now
+	if len(next) > 0 {
+		m.committing, m.lastCommit = true, now
 		m.do(Commit{Next: next})
+	}
+}
+
+// committed ends a commit. After one that failed everything is committed anew,
+// whether it has moved since or not.
+func (m *Machine) committed(in Committed) {
+	m.committing = false
+	if in.Err == nil {
+		return
+	}
+	for _, part := range m.owned {
+		part.tracker.moved = true
 	}
 }
 

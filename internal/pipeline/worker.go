@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -28,11 +28,6 @@ type Group interface {
 	Pause(partitions ...record.Partition) error
 	Resume(partitions ...record.Partition) error
 	Close() error
-}
-
-// Writer writes a bulk request: one outcome an action, in order.
-type Writer interface {
-	Write(ctx context.Context, opaqueID string, actions []index.Action) []index.Outcome
 }
 
 // Deliver writes a dead letter and calls done once, from any goroutine, when the
@@ -57,11 +52,11 @@ type Worker struct {
 	Parts
 	cfg      Config
 	machine  *Machine
-	preparer preparer
+	jobs     Jobs
 	results  chan Input
 	released chan Released
 	work     sync.WaitGroup
-	commits  sync.Mutex // one commit at a time
+	commits  chan struct{} // holds a token while a commit runs: one at a time
 }
 
 // NewWorker returns a worker that does nothing until Run.
@@ -70,9 +65,10 @@ func NewWorker(cfg Config, parts Parts) *Worker {
 	return &Worker{
 		Parts: parts, cfg: cfg,
 		machine:  NewMachine(cfg, random, parts.Observe),
-		preparer: preparer{parts.Decoder, parts.Memory, parts.Catalog},
+		jobs:     Jobs{parts.Decoder, parts.Memory, parts.Catalog, parts.Writer},
 		results:  make(chan Input, 256),
 		released: make(chan Released, 1),
+		commits:  make(chan struct{}, 1),
 	}
 }
 
@@ -115,13 +111,15 @@ func (w *Worker) step(in Input) {
 func (w *Worker) carryOut(e Effect) {
 	switch e := e.(type) {
 	case Prepare:
-		w.spawn(func() Input {
-			return Prepared{Batch: e.Batch, Results: w.preparer.prepare(context.Background(), e.Records)}
-		})
+		w.spawn(func() Input { return w.jobs.Prepare(context.Background(), e) })
 	case Write:
-		w.spawn(func() Input { return w.write(e) })
+		w.spawn(func() Input {
+			ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+			defer cancel()
+			return w.jobs.Write(ctx, e)
+		})
 	case Mark:
-		w.work.Go(func() { w.mark(e) })
+		w.work.Go(func() { w.jobs.Mark(context.Background(), e) })
 	case SendLetter:
 		// A goroutine, since sending waits while the producer's queue is full, and
 		// this loop has to take the acknowledgements that empty it.
@@ -129,8 +127,8 @@ func (w *Worker) carryOut(e Effect) {
 			w.Deliver(e.Letter, func(err error) { w.results <- Delivered{Letter: e.ID, Err: err} })
 		})
 	case Commit:
-		w.store(e.Next)
-		w.spawn(func() Input { return Committed{Err: w.commit()} })
+		stored := w.store(e.Next)
+		w.spawn(func() Input { return Committed{Err: errors.Join(stored, w.commit())} })
 	case Released:
 		w.released <- e
 	case Pause:
@@ -156,50 +154,21 @@ func (w *Worker) spawn(job func() Input) {
 	w.work.Go(func() { w.results <- job() })
 }
 
-// write carries out one bulk request. The indices' UUIDs are read before it is
-// sent: should an index be made again under its name while the request is under
-// way, the marks end up under a UUID that is no more, which is harmless.
-func (w *Worker) write(e Write) Input {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
-	uuids := map[string]string{}
-	for _, target := range w.Catalog.Last() {
-		uuids[target.Index] = target.UUID
-	}
-	outcomes := make([]Outcome, 0, len(e.Actions))
-	unknown := false
-	for _, out := range w.Writer.Write(ctx, e.OpaqueID, e.Actions) {
-		space := uuids[out.Index]
-		unknown = unknown || out.Index != "" && space == ""
-		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
-	}
-	if unknown { // an index that is new to us: know it before the next write
-		if _, err := w.Catalog.Refresh(ctx); err != nil {
-			w.Log.Debug().Err(err).Msg("read aliases")
-		}
-	}
-	return Written{Write: e.ID, Outcomes: outcomes}
-}
-
-func (w *Worker) mark(e Mark) {
-	entries := make([]dedup.Entry, len(e.Marks))
-	for i, m := range e.Marks {
-		entries[i] = dedup.Entry(m)
-	}
-	w.Memory.Mark(context.Background(), entries)
-}
-
-// store notes offsets for the next commit. It is quick, and done by the loop, so
-// that none can come late: after the partition was lost, or its topic made again.
-func (w *Worker) store(next map[record.Partition]int64) {
+// store notes what the next commit is to hold. The loop does it itself, while the
+// partitions are ours: done beside it, a store held up by a slow commit could come
+// when a partition has been elsewhere and is back, and send the group backwards.
+func (w *Worker) store(next map[record.Partition]int64) error {
 	if err := w.Group.Store(next); err != nil {
-		w.Log.Warn().Err(err).Msg("store offsets; the next commit has them too")
+		w.Log.Warn().Err(err).Msg("store offsets; trying again")
+		return fmt.Errorf("store offsets: %w", err)
 	}
+	return nil
 }
 
+// commit commits what is stored. It may block for as long as brokers are away.
 func (w *Worker) commit() error {
-	w.commits.Lock()
-	defer w.commits.Unlock()
+	w.commits <- struct{}{}
+	defer func() { <-w.commits }()
 	if err := w.Group.Commit(); err != nil {
 		w.Log.Warn().Err(err).Msg("commit offsets; trying again")
 		return fmt.Errorf("commit offsets: %w", err)
@@ -274,10 +243,10 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	if len(next) == 0 {
 		return
 	}
-	w.store(next)
+	_ = w.store(next) // errors have been logged
 	done := make(chan struct{})
 	go func() {
-		_ = w.commit() // an error has been logged
+		_ = w.commit()
 		close(done)
 	}()
 	select {
