@@ -99,22 +99,46 @@ func (r report) writeText(to io.Writer) error {
 	b.WriteString("\n")
 	for _, w := range r.Workloads {
 		fmt.Fprintf(&b, "%s: %s\n", w.Workload, w.About)
-		fmt.Fprintf(&b, "  of %d rounds: worker %s, _bulk %s\n", len(w.Rounds),
-			w.span(func(one round) float64 { return one.Worker.Rate }), w.span(func(one round) float64 { return one.Ceiling.Rate }))
+		w.writeDetails(&b)
 	}
-	fmt.Fprintf(&b, "\nratio: worker events/s by docs/s of a plain _bulk of the documents that come of\nthem, %d a request and %d requests at once. Medians; noise of the machine is in both.\n",
+	fmt.Fprintf(&b, "\nratio: worker events/s by docs/s of a plain _bulk of the documents that come of\nthem, %d a request and %d requests at once. Medians of the rounds.\n",
 		r.Shape.Documents, r.Shape.InFlight)
 	_, err := io.WriteString(to, b.String())
 	return err
 }
 
+// writeDetails prints what the table has no room for.
+func (r *result) writeDetails(b *strings.Builder) {
+	worker := func(one round) float64 { return one.Worker.Rate }
+	ceiling := func(one round) float64 { return one.Ceiling.Rate }
+	fmt.Fprintf(b, "  of %d rounds: worker %s, _bulk %s\n", len(r.Rounds), r.span(worker), r.span(ceiling))
+	fmt.Fprintf(b, "  OpenSearch's CPU: worker %.0f µs an event, _bulk %.0f µs a document\n",
+		r.median(func(one round) float64 { return one.Worker.Server }),
+		r.median(func(one round) float64 { return one.Ceiling.Server }))
+	const calm = 1.3
+	if r.spread(worker) > calm || r.spread(ceiling) > calm {
+		b.WriteString("  The rounds differ too much for the ratio to say anything: a busy machine.\n")
+	}
+}
+
 // span shows the lowest and the highest of the rounds.
 func (r *result) span(of func(round) float64) string {
-	low, high := of(r.Rounds[0]), of(r.Rounds[0])
+	low, high := r.extremes(of)
+	return humanize.Comma(int64(low)) + " to " + humanize.Comma(int64(high))
+}
+
+// spread is the highest of the rounds by the lowest.
+func (r *result) spread(of func(round) float64) float64 {
+	low, high := r.extremes(of)
+	return high / low
+}
+
+func (r *result) extremes(of func(round) float64) (low, high float64) {
+	low, high = of(r.Rounds[0]), of(r.Rounds[0])
 	for _, one := range r.Rounds {
 		low, high = min(low, of(one)), max(high, of(one))
 	}
-	return humanize.Comma(int64(low)) + " to " + humanize.Comma(int64(high))
+	return low, high
 }
 
 // machine describes what the run is on. What can't be told is left out.
