@@ -5,19 +5,22 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # Packages tested at once: each may load Kafka, OpenSearch and Redis, which share
-# this machine with the tests.
+# this machine with the tests. (-count 1: a cached result says nothing of services.)
 TEST_PACKAGES_AT_ONCE ?= 2
 TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build up down stack-status test test-short fuzz bench lint fmt clean
+.PHONY: help build docs demo up down stack-status test test-short fuzz bench lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## compile bin/indexer, stamped with version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/indexer ./cmd/indexer
+
+docs: ## write docs/configuration.md from the settings' structs
+	go generate ./cmd/indexer
 
 up: ## start Kafka, OpenSearch and Redis on this machine (downloads once; see scripts/stack)
 	@scripts/stack up
@@ -28,8 +31,15 @@ down: ## stop them; the data stays (scripts/stack down --purge removes it)
 stack-status: ## show which of them run, and where
 	@scripts/stack status
 
+# The build and the slow start of the services go side by side.
+demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAGS=-keep keeps it)
+	@$(MAKE) --no-print-directory -s -j2 up build
+	@go build -trimpath -o bin/demo ./test/demo
+	@addresses=$$(scripts/stack env) && eval "$$addresses" && bin/demo $(DEMO_FLAGS)
+
 test: up ## run every test on the real services, with the race detector
-	go test -race -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+	@eval "$$(scripts/stack env)" && set -x && \
+	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
 
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...

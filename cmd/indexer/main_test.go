@@ -69,6 +69,11 @@ func TestEveryWrongSettingIsNamedAtOnce(t *testing.T) {
 	}
 }
 
+func TestRunNamesWrongSettingsOfEveryOwner(t *testing.T) {
+	env := config.Environment{"KAFKA_BROKERS": "", "REDIS_URL": "nonsense", "BATCH_MAX_EVENTS": "-1"}
+	indexer(t, env, "", "run").want(t, exitMisuse, "error: KAFKA_BROKERS", "error: REDIS_URL", "error: BATCH_MAX_EVENTS")
+}
+
 func TestHelpAndVersion(t *testing.T) {
 	if got := indexer(t, nil, "", "version"); got.code != exitDone || !strings.Contains(got.stdout, "librdkafka      2.") {
 		t.Errorf("version: %+v", got)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/go-json-experiment/json"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -90,7 +91,7 @@ func (p *program) produce(ctx context.Context, flags produceFlags, files []strin
 	if err := p.load(ctx, &s.Kafka, &s.Log); err != nil {
 		return err
 	}
-	input, err := p.openInput(flags, files, s.Kafka.TopicPrefix)
+	input, err := p.openInput(ctx, flags, files, s.Kafka.TopicPrefix)
 	if err != nil {
 		return err
 	}
@@ -180,17 +181,28 @@ func (e *missingTopicError) Error() string {
 func (c *topicChecker) Send(ctx context.Context, rec *record.Record, done func(partition int32, offset int64, err error)) error {
 	verdict, ok := c.known[rec.Topic]
 	if !ok {
-		found, err := c.admin.Partitions(ctx, []string{rec.Topic})
-		switch {
-		case err != nil:
-			verdict = fmt.Errorf("look for the topic: %w", err)
-		case len(found[rec.Topic]) == 0:
-			verdict = &missingTopicError{rec.Topic}
-		}
+		verdict = c.look(ctx, rec.Topic)
 		c.known[rec.Topic] = verdict
 	}
 	if verdict != nil {
 		return verdict
 	}
 	return c.Producer.Send(ctx, rec, done)
+}
+
+// look returns nil where the topic exists. A broker may learn of a topic that was
+// just made a moment after the controller has confirmed it.
+func (c *topicChecker) look(ctx context.Context, topic string) error {
+	const pause, patience = 200 * time.Millisecond, 3 * time.Second
+	_, err := backoff.Retry(ctx, func() (bool, error) {
+		found, err := c.admin.Partitions(ctx, []string{topic})
+		switch {
+		case err != nil:
+			return false, backoff.Permanent(fmt.Errorf("look for the topic: %w", err))
+		case len(found[topic]) == 0:
+			return false, &missingTopicError{topic}
+		}
+		return true, nil
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(pause)), backoff.WithMaxElapsedTime(patience))
+	return err
 }

@@ -57,6 +57,7 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 	root.AddCommand(
 		p.setupCommand(),
 		p.runCommand(),
+		p.statusCommand(),
 		p.produceCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),

@@ -11,7 +11,7 @@ import (
 )
 
 // Set at the build: -ldflags "-X main.version=1.2.3 -X main.commit=abc".
-var version, commit = "dev", "" //nolint:gochecknoglobals // the linker can set nothing else
+var version, commit = "dev", ""
 
 func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{

@@ -99,7 +99,7 @@ func lookUpSecret(lookuper envconfig.Lookuper, name, text string, found bool) (s
 	case text != "":
 		return "", false, fmt.Errorf("%s and %s%s are both set: unset one of them", name, name, fileSuffix)
 	}
-	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return "", false, fmt.Errorf("%s%s: name a file that this user can read: %w", name, fileSuffix, err)
 	}

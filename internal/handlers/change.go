@@ -9,9 +9,12 @@ import (
 // Event is what is known of an event for tracing. It is filled as far as the
 // event could be read, also where it is rejected.
 type Event struct {
-	ID            string // event_id, else "topic/partition/offset"
-	CorrelationID string // empty where neither body nor header has one
-	Type          string // such as "post.created"; empty where it could not be told
+	ID            string // event_id, else "topic/partition/offset"; 1 to 128 bytes where it is the publisher's
+	CorrelationID string // 256 bytes at most, valid UTF-8; empty where neither body nor header has one
+	// Type is a known one, such as "post.created". Where the body breaks off
+	// before it names a type, that of the topic; empty where it is unknown.
+	Type   string
+	Entity document.Entity // that the type is of; empty where it could not be told
 }
 
 // Change is one good event as a State of one document.
@@ -26,7 +29,7 @@ type Change struct {
 // Reason says why an event is bad, in the word that is written to the letter.
 type Reason string
 
-// Why an event that no publisher may send is rejected.
+// Why an event is rejected; the contract with publishers, as docs/schemas tell it.
 const (
 	InvalidJSON      Reason = "invalid_json"
 	EmptyValue       Reason = "empty_value"

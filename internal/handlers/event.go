@@ -20,7 +20,7 @@ const (
 
 // eventID returns the event's own id, or its place where it has none that is good.
 func eventID(raw []byte, r *record.Record) (string, *Rejection) {
-	place := func() string { return r.Partition.String() + "/" + strconv.FormatInt(r.Offset, 10) }
+	place := func() string { return r.String() + "/" + strconv.FormatInt(r.Offset, 10) }
 	if raw == nil {
 		return place(), nil
 	}

@@ -69,6 +69,9 @@ func (m *Mux) Decode(r *record.Record) (Event, Change, *Rejection) {
 	eventID, badEventID := eventID(s.eventID, r)
 	correlationID, badCorrelation := correlationID(s.correlationID, r)
 	event := Event{ID: eventID, CorrelationID: correlationID, Type: way.eventType}
+	if way.entity != nil {
+		event.Entity = way.entity.Name
+	}
 
 	if rejection := cmp.Or(malformed, unknown, s.dataFault()); rejection != nil {
 		return event, Change{}, rejection
@@ -102,7 +105,7 @@ func (m *Mux) route(r *record.Record, eventType []byte) (route, *Rejection) {
 		return route{}, reject(UnknownEventType, "no event_type, and topic %q is none", excerpt(r.Topic))
 	}
 	if eventType[0] == '"' {
-		if way, ok := m.routes[unquote(eventType)]; ok {
+		if way, ok := m.routes[string(unquoted(eventType))]; ok {
 			return way, nil
 		}
 	}

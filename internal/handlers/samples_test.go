@@ -105,7 +105,7 @@ func TestSamples(t *testing.T) {
 		if rejection != nil {
 			g.Reason, g.Detail = rejection.Reason, rejection.Detail
 		} else {
-			g.Document, g.Source, g.Digest = change.Key.String(), change.State.AppendSource(nil), hex.EncodeToString(change.Digest[:])
+			g.Document, g.Source, g.Digest = change.String(), change.State.AppendSource(nil), hex.EncodeToString(change.Digest[:])
 		}
 		line, err := json.Marshal(g)
 		if err != nil {
@@ -114,7 +114,7 @@ func TestSamples(t *testing.T) {
 		decoded[s.file] = append(append(decoded[s.file], line...), '\n')
 	}
 	for file, got := range decoded {
-		path := filepath.Join("../../testdata/golden", file)
+		path := filepath.Join("..", "..", "testdata", "golden", file)
 		if *update {
 			if err := os.WriteFile(path, got, 0o600); err != nil {
 				t.Fatal(err)
@@ -148,7 +148,7 @@ func TestSamplesHoldWhatTheDemoShows(t *testing.T) {
 			continue
 		}
 		show(event.Type)
-		before, known := last[change.Key.String()]
+		before, known := last[change.String()]
 		state := change.State
 		switch {
 		case known && before.Digest == change.Digest:
@@ -163,7 +163,7 @@ func TestSamplesHoldWhatTheDemoShows(t *testing.T) {
 		if !bytes.Contains(s.Value, []byte(`"data"`)) {
 			show("bare payload")
 		}
-		last[change.Key.String()] = change
+		last[change.String()] = change
 	}
 	want := []string{
 		"artist.created", "artist.deleted", "artist.updated", "bare payload", "duplicate", "invalid_field", "invalid_json",

@@ -127,19 +127,19 @@ func (s *scanner) scan(value []byte, options ...jsontext.Options) error {
 	} else {
 		_, err = s.decoder.ReadValue()
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF // nothing but white space
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = s.decoder.ReadToken(); err == nil {
+	switch _, err = s.decoder.ReadToken(); {
+	case err == nil:
 		return errTrailing
+	case errors.Is(err, io.EOF):
+		return nil
 	}
-	if err != io.EOF {
-		return err
-	}
-	return nil
+	return err
 }
 
 // object reads the object that comes next, each member by take, and returns it.

@@ -20,9 +20,9 @@ type instant struct {
 // "Z", "z", an offset or no zone at all (UTC, as Python's isoformat() writes), any
 // number of digits after the second. A leap second is refused: no clock that
 // events are stamped with shows one, and OpenSearch has no place for it.
-func parseInstant(text string) (at instant, ok bool) {
+func parseInstant(text []byte) (at instant, ok bool) {
 	const dateLen, timeLen = len("2006-01-02"), len("2006-01-02T15:04:05")
-	if len(text) < timeLen || !strings.ContainsRune("Tt ", rune(text[dateLen])) {
+	if len(text) < timeLen || strings.IndexByte("Tt ", text[dateLen]) < 0 {
 		return instant{}, false
 	}
 	day, ok := parseDate(text[:dateLen])
@@ -34,10 +34,10 @@ func parseInstant(text string) (at instant, ok bool) {
 		return instant{}, false
 	}
 	rest := text[timeLen:]
-	var fraction string
-	if strings.HasPrefix(rest, ".") {
+	var fraction []byte
+	if len(rest) > 0 && rest[0] == '.' {
 		fraction = leadingDigits(rest[1:])
-		if fraction == "" {
+		if len(fraction) == 0 {
 			return instant{}, false
 		}
 		rest = rest[1+len(fraction):]
@@ -51,7 +51,7 @@ func parseInstant(text string) (at instant, ok bool) {
 }
 
 // parseDate reads "2006-01-02", a day that the calendar has.
-func parseDate(text string) (time.Time, bool) {
+func parseDate(text []byte) (time.Time, bool) {
 	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
 		return time.Time{}, false
 	}
@@ -66,7 +66,7 @@ func parseDate(text string) (time.Time, bool) {
 }
 
 // parseClock reads "15:04:05" as seconds since midnight.
-func parseClock(text string) (int, bool) {
+func parseClock(text []byte) (int, bool) {
 	if text[2] != ':' || text[5] != ':' {
 		return 0, false
 	}
@@ -78,8 +78,8 @@ func parseClock(text string) (int, bool) {
 }
 
 // parseZone reads "", "Z", "z" or "±15:04" as minutes east of UTC.
-func parseZone(text string) (int, bool) {
-	if text == "" || text == "Z" || text == "z" {
+func parseZone(text []byte) (int, bool) {
+	if len(text) == 0 || string(text) == "Z" || string(text) == "z" {
 		return 0, true
 	}
 	if len(text) != len("+15:04") || text[3] != ':' || text[0] != '+' && text[0] != '-' {
@@ -94,16 +94,18 @@ func parseZone(text string) (int, bool) {
 	return minutes, okHour && okMinute && hour < 24 && minute < 60
 }
 
-// number reads a text that is digits alone, short enough for an int.
-func number(text string) (int, bool) {
-	if leadingDigits(text) != text {
-		return 0, false
+// number reads a text of a few digits and nothing else.
+func number(text []byte) (n int, ok bool) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
 	}
-	n, err := strconv.Atoi(text)
-	return n, err == nil
+	return n, true
 }
 
-func leadingDigits(text string) string {
+func leadingDigits(text []byte) []byte {
 	n := 0
 	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
 		n++
@@ -112,7 +114,7 @@ func leadingDigits(text string) string {
 }
 
 // microsOf returns the microseconds of a fraction's digits.
-func microsOf(fraction string) int64 {
+func microsOf(fraction []byte) int64 {
 	var micros int64
 	for i := range 6 {
 		micros *= 10
@@ -141,7 +143,7 @@ func timestamp(raw []byte, r *record.Record) (int64, *Rejection) {
 	if raw[0] != '"' {
 		return 0, reject(InvalidTimestamp, "timestamp is not a text: %s", excerpt(raw))
 	}
-	at, ok := parseInstant(unquote(raw))
+	at, ok := parseInstant(unquoted(raw))
 	if !ok {
 		return 0, reject(InvalidTimestamp, "timestamp is not an RFC 3339 text: %s", excerpt(raw))
 	}
@@ -162,7 +164,7 @@ func isDateValue(raw []byte) bool {
 	if raw[0] != '"' {
 		return false
 	}
-	text := unquote(raw)
+	text := unquoted(raw)
 	if _, ok := parseDate(text); ok {
 		return true
 	}

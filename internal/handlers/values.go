@@ -145,12 +145,15 @@ func isFinite(raw []byte) bool {
 }
 
 // unquote returns the text of a JSON string; bytes that are not UTF-8 are replaced.
-func unquote(raw []byte) string {
+func unquote(raw []byte) string { return string(unquoted(raw)) }
+
+// unquoted is unquote without a copy where raw holds the text as it is.
+func unquoted(raw []byte) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
-		return string(raw[1 : len(raw)-1])
+		return raw[1 : len(raw)-1]
 	}
 	text, _ := jsontext.AppendUnquote(nil, raw) // an error comes with the replaced text
-	return string(text)
+	return text
 }
 
 // compact returns a copy of a valid JSON value without white space between tokens,

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -12,7 +13,13 @@ type Target struct {
 	Alias string // write alias
 	Index string // concrete index
 	UUID  string // the index's own id: an index made again under its name has another
+	// Loss says how the index would lose data; empty for one that may be written to.
+	Loss string
 }
+
+// Targets is where the write aliases led at one reading. An entity whose alias is
+// missing, or names no single index, is not in it.
+type Targets map[document.Entity]Target
 
 // Catalog remembers where the write aliases lead. It is safe for concurrent use;
 // readers see one whole reading at a time.
@@ -21,52 +28,38 @@ type Target struct {
 // the write is sent: looked up afterwards, it could be that of an index made
 // again under the same name, which never got the write.
 type Catalog struct {
-	client  *Client
-	reading atomic.Pointer[reading]
-}
-
-type reading struct {
-	targets map[document.Entity]Target
-	uuids   map[string]string // by index name
+	client *Client
+	last   atomic.Pointer[Targets]
 }
 
 // NewCatalog returns a Catalog that knows nothing until its first Refresh.
 func NewCatalog(client *Client) *Catalog {
 	c := &Catalog{client: client}
-	c.reading.Store(&reading{})
+	c.last.Store(&Targets{})
 	return c
 }
 
-// Refresh reads the aliases of every entity in one light request. After an error
-// the last reading stays.
-func (c *Catalog) Refresh(ctx context.Context) error {
-	live, err := c.client.indices(ctx, c.client.aliasNames(), "*.aliases", "*.settings.index.uuid")
+// Refresh reads the aliases of every entity in one light request and returns what
+// this very reading found; Last may already be of another. After an error the last
+// reading stays.
+func (c *Catalog) Refresh(ctx context.Context) (Targets, error) {
+	live, err := c.client.indices(ctx, c.client.aliasNames(), "*.aliases", "*.settings.index",
+		"*.mappings._source", "*.mappings._routing", "*.mappings.properties."+document.SyncField)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	next := &reading{targets: map[document.Entity]Target{}, uuids: map[string]string{}}
-	for name, index := range live {
-		next.uuids[name] = index.uuid()
-	}
+	targets := Targets{}
 	for _, entity := range Entities() {
 		if s := c.client.standing(entity, live); s.target != "" {
-			next.targets[entity] = Target{Alias: s.names.Write, Index: s.target, UUID: next.uuids[s.target]}
+			target := live[s.target]
+			targets[entity] = Target{
+				Alias: s.names.Write, Index: s.target, UUID: target.uuid(), Loss: strings.Join(target.losses(), "; "),
+			}
 		}
 	}
-	c.reading.Store(next)
-	return nil
+	c.last.Store(&targets)
+	return targets, nil
 }
 
-// Target returns where the write alias of entity led at the last reading; false
-// where it was missing or named no single index.
-func (c *Catalog) Target(entity document.Entity) (Target, bool) {
-	target, ok := c.reading.Load().targets[entity]
-	return target, ok
-}
-
-// UUID returns the id of an index by its name, as an Outcome gives it; false for
-// one that was behind no alias at the last reading.
-func (c *Catalog) UUID(index string) (string, bool) {
-	id, ok := c.reading.Load().uuids[index]
-	return id, ok
-}
+// Last returns what the last reading found. It must not be changed.
+func (c *Catalog) Last() Targets { return *c.last.Load() }

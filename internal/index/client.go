@@ -100,9 +100,9 @@ func newTransport(cfg Config) (*http.Transport, error) {
 	}, nil
 }
 
-// errorsOnce hides a bare io.EOF from the client. The client's v2.3.0 sends a
-// request again after one even with DisableRetry, and then with a body that was
-// already read to its end.
+// errorsOnce hides a bare io.EOF from the client, whose v2.3.0 sends a request
+// again after one even with DisableRetry. Of a request with a body that second
+// attempt finds nothing left to send, and its error hides the real one.
 type errorsOnce struct{ next http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].

@@ -16,21 +16,19 @@ import (
 )
 
 // realConfig returns settings for the real cluster under a prefix of the test's
-// own, and removes all that has that prefix at its end. The merge script stays:
-// its id is a hash of its text, so every test of this text shares it.
+// own; what has that prefix is removed at its end. The merge script stays: its id
+// is a hash of its text, so every test of this text shares it.
 func realConfig(t *testing.T) Config {
 	t.Helper()
 	cfg := Config{
 		URLs:            strings.Split(stack.OpenSearch(t), ","),
-		IndexPrefix:     strings.TrimSuffix(stack.Name(t), "-") + "-",
+		IndexPrefix:     stack.Name(t) + "-",
 		Shards:          1,
 		RefreshInterval: 500 * time.Millisecond,
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	client := mustClient(t, cfg)
-	t.Cleanup(func() { removeAll(t, client) })
 	return cfg
 }
 
@@ -43,6 +41,7 @@ func mustClient(t *testing.T, cfg Config) *Client {
 	return client
 }
 
+// removeAll takes a test back to before its setup.
 func removeAll(t *testing.T, c *Client) {
 	t.Helper()
 	prefix := c.cfg.IndexPrefix

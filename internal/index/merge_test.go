@@ -2,8 +2,9 @@ package index
 
 import (
 	"fmt"
+	"math"
 	"math/big"
-	"slices"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,60 +18,110 @@ import (
 
 // TestScriptIsJoin holds merge.painless equal to document.Join: whatever States
 // are written to a document, in whatever order and grouping, its _source is what
-// Join makes of all of them.
+// Join makes of all of them, and each write is stale exactly where Join changes
+// nothing.
 func TestScriptIsJoin(t *testing.T) {
 	client := setUp(t, realConfig(t))
 	writer := NewWriter(client)
-	var round int
+	var round, written int
 	rapid.Check(t, func(rt *rapid.T) {
 		round++
-		histories := rapid.SliceOfN(history(), 1, 60).Draw(rt, "histories")
+		histories := rapid.SliceOfN(history(), 40, 60).Draw(rt, "histories")
+		written += len(histories)
 		ids := make([]string, len(histories))
-		want := map[string]document.State{}
-		for i, states := range histories {
+		states := make([]document.State, len(histories))
+		for i, h := range histories {
 			ids[i] = fmt.Sprintf("%d/%d", round, i)
-			for _, s := range states {
-				want[ids[i]] = document.Join(want[ids[i]], s)
-			}
+			states[i] = h.start(rt)
 		}
-		for step := range slices.MaxFunc(histories, func(a, b []document.State) int { return len(a) - len(b) }) {
+		putForeign(t, client, ids, histories)
+		for step := range maxWrites {
 			var actions []Action
-			for i, states := range histories {
-				if step < len(states) {
-					actions = append(actions, Action{Key: document.Key{Entity: document.Post, ID: ids[i]}, State: states[step]})
+			var want []Result
+			for i, h := range histories {
+				if step >= len(h.writes) {
+					continue
 				}
+				joined := document.Join(states[i], h.writes[step])
+				actions = append(actions, Action{Key: document.Key{Entity: document.Post, ID: ids[i]}, State: h.writes[step]})
+				want = append(want, expected(states[i], joined, h.writes[step]))
+				states[i] = joined
 			}
 			for i, o := range writer.Write(t.Context(), "merge-test", actions) {
-				if o.Result == Retry || o.Result == Rejected {
-					rt.Fatalf("%s: %+v", actions[i].State, o)
+				if o.Result != want[i] {
+					rt.Fatalf("write %d of %s: want %s, got %+v", step, actions[i].Key, want[i], o)
 				}
 			}
 		}
 		sources := stored(t, client, client.names(document.Post).Write, ids)
-		for _, id := range ids {
-			if diff := cmp.Diff(facts(rt, want[id].AppendSource(nil)), facts(rt, sources[id])); diff != "" {
+		for i, id := range ids {
+			if diff := cmp.Diff(facts(rt, states[i].AppendSource(nil)), facts(rt, sources[id])); diff != "" {
 				rt.Fatalf("document %s, Join (-) and script (+): %s", id, diff)
 			}
 		}
 	})
+	t.Logf("%d histories", written)
 }
 
-// history draws the States that are written to one document: single events and
-// joins of several, repeated and out of order. Versions, times and digests come
-// from so few values that ties and near ties are common.
-func history() *rapid.Generator[[]document.State] {
-	return rapid.Custom(func(t *rapid.T) []document.State {
+func expected(before, after, write document.State) Result {
+	switch {
+	case document.Equal(before, after):
+		return Stale
+	case write.Visible():
+		return Written
+	}
+	return Deleted
+}
+
+const maxWrites = 8
+
+// past is what happens to one document.
+type past struct {
+	foreign string // a document that another program put there first; "" for none
+	writes  []document.State
+}
+
+func (p past) start(t *rapid.T) document.State {
+	if p.foreign == "" {
+		return document.State{}
+	}
+	s, err := document.ParseSource([]byte(p.foreign))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// putForeign indexes the foreign documents as another program would.
+func putForeign(t *testing.T, c *Client, ids []string, histories []past) {
+	t.Helper()
+	var lines strings.Builder
+	for i, h := range histories {
+		if h.foreign != "" {
+			fmt.Fprintf(&lines, "{\"index\":{\"_id\":%q}}\n%s\n", ids[i], h.foreign)
+		}
+	}
+	if lines.Len() > 0 {
+		call[any](t, c, http.MethodPost, "/"+c.names(document.Post).Write+"/_bulk", lines.String())
+	}
+}
+
+// history draws what is written to one document: single events and joins of
+// several, repeated and out of order. Versions and times come from so few values
+// that ties and near ties are common.
+func history() *rapid.Generator[past] {
+	foreign := rapid.SampledFrom([]string{"", "", "", "", `{"title":"old","a":{"b":1},"version":7}`, `{"poem":1}`})
+	return rapid.Custom(func(t *rapid.T) past {
+		p := past{foreign: foreign.Draw(t, "foreign")}
 		events := rapid.SliceOfN(event(), 1, 8).Draw(t, "events")
-		writes := rapid.SliceOfN(rapid.IntRange(0, len(events)-1), 1, 8).Draw(t, "writes")
-		var states []document.State
-		for _, first := range writes {
+		for _, first := range rapid.SliceOfN(rapid.IntRange(0, len(events)-1), 1, maxWrites).Draw(t, "writes") {
 			s := events[first]
 			for _, more := range rapid.SliceOfN(rapid.IntRange(0, len(events)-1), 0, 2).Draw(t, "joined") {
 				s = document.Join(s, events[more])
 			}
-			states = append(states, s)
+			p.writes = append(p.writes, s)
 		}
-		return states
+		return p
 	})
 }
 
@@ -79,7 +130,12 @@ func event() *rapid.Generator[document.State] {
 	times := rapid.SampledFrom([]int64{-62135596800000000, -1, 0, 1, 1700000000000000, 1700000000000001})
 	return rapid.Custom(func(t *rapid.T) document.State {
 		version, micros := versions.Draw(t, "version"), times.Draw(t, "time")
-		if rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
+		kind := rapid.IntRange(0, 7).Draw(t, "kind")
+		if kind == 7 { // a digest that ties with the delete of the same version and time
+			tie := []document.Field{{Name: "title", Value: []byte(`"tie"`)}}
+			return document.Upsert(document.UpsertOrder(version, micros, math.MaxInt64), tie)
+		}
+		if kind < 2 {
 			if rapid.IntRange(0, 5).Draw(t, "final") == 0 {
 				version = document.FinalVersion
 			}

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -39,6 +40,7 @@ const (
 	ReasonAuth          = "auth"           // login or permission refused
 	ReasonScriptMissing = "script_missing" // the merge script is not stored
 	ReasonScriptFailed  = "script_failed"  // the merge script threw: a document of a newer program
+	ReasonUnsafe        = "unsafe_index"   // the index would lose data: nothing is written to it
 	ReasonOther         = "other"          // anything else that is not the document's fault
 )
 
@@ -64,20 +66,23 @@ type Outcome struct {
 // refused returns the outcome of an action, or of a request that holds nothing
 // but one action, to which OpenSearch said no.
 func refused(status int, f fault) Outcome {
+	words := f.words()
+	if words == "" { // OpenSearch's own 413 has no body (3.8.0)
+		words = fmt.Sprintf("status %d %s", status, http.StatusText(status))
+	}
 	switch {
 	case status == http.StatusRequestEntityTooLarge:
-		return Outcome{Result: Rejected, Reason: ReasonTooLarge, Words: f.words()}
+		return Outcome{Result: Rejected, Reason: ReasonTooLarge, Words: words}
 	case status == http.StatusBadRequest && isDocumentsFault(f):
-		return Outcome{Result: Rejected, Reason: ReasonRejectedByIndex, Words: f.words()}
+		return Outcome{Result: Rejected, Reason: ReasonRejectedByIndex, Words: words}
 	}
-	return Outcome{Result: Retry, Reason: retryReason(status, f), Words: f.words()}
+	return Outcome{Result: Retry, Reason: retryReason(status, f), Words: words}
 }
 
 // isDocumentsFault tells the 400s that a document earns by its own contents from
 // all others. It is a list of what is allowed to become a dead letter: whatever is
 // not known stays a Retry, since a letter for a missing script or template would
-// be one for every event. Each line was seen on OpenSearch 3.8.0; the words
-// are those of 2.19's source too.
+// be one for every event. Each line was seen on OpenSearch 3.8.0.
 func isDocumentsFault(f fault) bool {
 	switch f.Type {
 	case "mapper_parsing_exception", // wrong type for a field, nested too deep, too many nested documents

@@ -38,6 +38,9 @@ func (i liveIndex) problems(name string) []Problem {
 		})
 	}
 	settings := flat(i.Settings)
+	if fmt.Sprint(settings["index.verified_before_close"]) == "true" { // there only while it is closed (3.8.0)
+		found = append(found, Problem{fmt.Sprintf("index %s is closed", name), "open it by POST /" + name + "/_open"})
+	}
 	for _, block := range []string{"write", "read_only", "read_only_allow_delete"} {
 		if fmt.Sprint(settings["index.blocks."+block]) != "true" {
 			continue

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -91,13 +90,7 @@ func hasAnalysis(settings map[string]any) bool {
 // readTemplate decodes a template file: the operator's where there is one, else
 // the project's.
 func (c *Client) readTemplate(file string, out any) error {
-	text, err := fs.ReadFile(templateFiles, "templates/"+file)
-	if c.cfg.TemplateDir != "" {
-		replaced, missing := os.ReadFile(filepath.Join(c.cfg.TemplateDir, file))
-		if !errors.Is(missing, fs.ErrNotExist) {
-			text, err = replaced, missing
-		}
-	}
+	text, err := c.templateText(file)
 	if err != nil {
 		return fmt.Errorf("read template: %w", err)
 	}
@@ -105,6 +98,21 @@ func (c *Client) readTemplate(file string, out any) error {
 		return fmt.Errorf("read template %s (an object with \"settings\" and \"mappings\" only): %w", file, err)
 	}
 	return nil
+}
+
+func (c *Client) templateText(file string) ([]byte, error) {
+	if c.cfg.TemplateDir != "" {
+		dir, err := os.OpenRoot(c.cfg.TemplateDir)
+		if err != nil { // a wrong name must not mean the project's own
+			return nil, fmt.Errorf("OPENSEARCH_TEMPLATE_DIR: %w", err)
+		}
+		defer func() { _ = dir.Close() }() // only read from
+		text, err := dir.ReadFile(file)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return text, err
+		}
+	}
+	return templateFiles.ReadFile("templates/" + file)
 }
 
 // flat returns settings with full names: {"index":{"a":1}}, {"a":1} and

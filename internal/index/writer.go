@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
@@ -18,6 +19,11 @@ const shardTimeout = 10 * time.Second
 
 // Writer writes actions in bulk requests. It is safe for concurrent use.
 type Writer struct {
+	// Observe, where it is set before the first Write, is told of each request:
+	// the size of its body and the time until its answer or failure. It is called
+	// from many goroutines.
+	Observe func(bytes int, took time.Duration)
+
 	client  *Client
 	script  string
 	aliases map[document.Entity]string // never changed
@@ -49,7 +55,11 @@ func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) [
 }
 
 func (w *Writer) write(ctx context.Context, opaqueID string, b body, actions []Action, outcomes []Outcome) {
+	began := time.Now()
 	got, err := w.client.send(ctx, bulkRequest(opaqueID, b))
+	if w.Observe != nil {
+		w.Observe(len(b.bytes()), time.Since(began))
+	}
 	switch {
 	case err != nil:
 		fill(outcomes, Outcome{Result: Retry, Reason: ReasonNetwork, Words: capped(err.Error())})
@@ -96,6 +106,17 @@ func bulkRequest(opaqueID string, b body) opensearchapi.BulkRequest {
 		RequireAlias: &requireAlias,
 		Timeout:      shardTimeout,
 		FilterPath:   bulkFilter(),
-		Header:       http.Header{"X-Opaque-Id": {opaqueID}},
+		Header:       http.Header{"X-Opaque-Id": {headerText(opaqueID)}},
 	}
+}
+
+// headerText returns what of s an HTTP header may hold. An id is whatever its
+// publisher likes, and net/http sends no request at all with a control character.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
 }

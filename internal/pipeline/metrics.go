@@ -20,6 +20,8 @@ type Metrics struct {
 	watermarks Watermarks
 	redisUp    func() bool
 	latency    prometheus.Histogram
+	bulkTime   prometheus.Histogram
+	bulkBytes  prometheus.Histogram
 	now        func() time.Time
 }
 
@@ -33,6 +35,16 @@ func NewMetrics(watermarks Watermarks, redisUp func() bool) *Metrics {
 			Help:    "From an event's timestamp to its acknowledged write.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 3600},
 		}),
+		bulkTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "indexer_bulk_duration_seconds",
+			Help:    "From sending a bulk request to its answer or failure.",
+			Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}),
+		bulkBytes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "indexer_bulk_bytes",
+			Help:    "Body of a bulk request, before compression.",
+			Buckets: prometheus.ExponentialBuckets(1<<10, 4, 9), // 1 KiB to 64 MiB
+		}),
 	}
 }
 
@@ -44,6 +56,12 @@ func (m *Metrics) Observe(e Ending) {
 	if e.Result == Indexed || e.Result == Deleted {
 		m.latency.Observe(m.now().Sub(time.UnixMicro(e.Time)).Seconds())
 	}
+}
+
+// ObserveBulk takes size and time of a bulk request.
+func (m *Metrics) ObserveBulk(bytes int, took time.Duration) {
+	m.bulkTime.Observe(took.Seconds())
+	m.bulkBytes.Observe(float64(bytes))
 }
 
 func description(name, help string, labels ...string) *prometheus.Desc {
@@ -88,9 +106,14 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(float64(len(s.Partitions)), description("partitions_assigned", "Partitions that this worker owns."))
 	gauge(float64(s.paused()), description("partitions_paused", "Partitions of this worker that are not read at the moment."))
 	gauge(flag(m.redisUp()), description("redis_up", "1 while Redis answers, 0 while the worker goes on without it."))
-	gauge(flag(s.Stalled != ""), description("opensearch_stalled", "1 while OpenSearch takes nothing and everything is tried again."))
+	stalled := description("index_stalled", "1 for an entity whose index takes nothing, while everything is tried again.", "entity", "reason")
+	for _, stall := range s.Stalled {
+		gauge(1, stalled, string(stall.Entity), stall.Reason)
+	}
 	m.collectLag(s, gauge)
 	m.latency.Collect(out)
+	m.bulkTime.Collect(out)
+	m.bulkBytes.Collect(out)
 }
 
 func (m *Metrics) collectLag(s Snapshot, gauge func(float64, *prometheus.Desc, ...string)) {

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -16,6 +17,9 @@ import (
 type Producer struct {
 	client *kafka.Producer
 	done   chan struct{} // closed when every delivery has been reported
+	// pending counts the records whose delivered has not returned yet: the client
+	// forgets a record when it hands its report over.
+	pending atomic.Int64
 }
 
 // Delivered is told where a record was written, or why it was not; then partition
@@ -46,16 +50,19 @@ func NewProducer(cfg Config, log zerolog.Logger) (*Producer, error) {
 func (p *Producer) Send(ctx context.Context, r *record.Record, delivered Delivered) error {
 	message := toMessage(r)
 	message.Opaque = delivered
+	p.pending.Add(1)
 	for {
 		err := p.client.Produce(message, nil)
 		if codeOf(err) != kafka.ErrQueueFull {
 			if err != nil {
+				p.pending.Add(-1)
 				return fmt.Errorf("send to %s: %w", r.Topic, err)
 			}
 			return nil
 		}
 		select {
 		case <-ctx.Done():
+			p.pending.Add(-1)
 			return fmt.Errorf("wait for room in the send queue: %w", ctx.Err())
 		case <-time.After(queueWait):
 		}
@@ -64,26 +71,28 @@ func (p *Producer) Send(ctx context.Context, r *record.Record, delivered Deliver
 
 const queueWait = 5 * time.Millisecond
 
-// Flush waits until every record is delivered or refused, or ctx ends.
+// Flush waits until every record is delivered or refused and that has been told,
+// or ctx ends.
 func (p *Producer) Flush(ctx context.Context) error {
-	for {
-		waiting := p.client.Flush(int(flushStep.Milliseconds()))
-		if waiting == 0 {
-			return nil
-		}
+	for p.pending.Load() > 0 {
+		p.client.Flush(int(flushStep.Milliseconds()))
 		if ctx.Err() != nil {
-			return fmt.Errorf("flush %d records: %w", waiting, ctx.Err())
+			return fmt.Errorf("flush %d records: %w", p.pending.Load(), ctx.Err())
 		}
 	}
+	return nil
 }
 
-const flushStep = 100 * time.Millisecond
+const (
+	flushStep = 100 * time.Millisecond
+	purgeWait = 10 * time.Second
+)
 
 // Close gives up what is not delivered (each record's delivered is told) and
 // frees the client. Flush before it; send nothing after it.
 func (p *Producer) Close() error {
 	err := p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
-	p.client.Flush(int(flushStep.Milliseconds())) // fetches the reports of the purge
+	p.client.Flush(int(purgeWait.Milliseconds())) // fetches the reports of the purge
 	p.client.Close()
 	<-p.done
 	if err != nil {
@@ -99,10 +108,20 @@ func (p *Producer) report(log zerolog.Logger) {
 		switch e := event.(type) {
 		case *kafka.Message:
 			if delivered, ok := e.Opaque.(Delivered); ok && delivered != nil {
-				delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset), e.TopicPartition.Error)
+				delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset), explain(e.TopicPartition))
 			}
+			p.pending.Add(-1)
 		case kafka.Error:
 			log.Debug().Err(e).Msg("Kafka producer") // each record's own error says it too
 		}
 	}
+}
+
+// explain says what the client's words for a timeout hide: it waits as long for a
+// topic that does not exist as for a broker (seen with 2.15).
+func explain(p kafka.TopicPartition) error {
+	if codeOf(p.Error) == kafka.ErrMsgTimedOut {
+		return fmt.Errorf("%w: no broker has taken it, or topic %s does not exist", p.Error, *p.Topic)
+	}
+	return p.Error
 }

@@ -14,16 +14,16 @@ import (
 type Kind int
 
 const (
-	// Assigned: records of the partitions will come, from Start.Offset on, except of
+	// Assigned says that records of the partitions will come, from Start.Offset on, except of
 	// those with a Start.Problem.
 	Assigned Kind = iota + 1
-	// Revoked: another member takes over when Done is called. Before that, finish
+	// Revoked says that another member takes over when Done is called. Before that, finish
 	// what is under way as far as there is time, Store and Commit.
 	Revoked
-	// Lost: another member may already have taken over, or the topic was made again.
+	// Lost says that another member may already have taken over, or the topic was made again.
 	// Forget all of the partitions and call Done; nothing of them can be stored.
 	Lost
-	// Failed: the log has lost the records that come next. What was read before
+	// Failed says that the log has lost the records that come next. What was read before
 	// still comes and counts; then nothing until an operator has decided.
 	Failed
 )
@@ -55,6 +55,7 @@ func (c *Consumer) tell(ctx context.Context, kind Kind, partitions []Start) {
 	if len(partitions) == 0 {
 		return
 	}
+	c.log.Info().Int("count", len(partitions)).Msg("partitions " + kind.String())
 	done := make(chan struct{})
 	select {
 	case c.rebalances <- Rebalance{Kind: kind, Partitions: partitions, Done: sync.OnceFunc(func() { close(done) })}:

@@ -61,7 +61,8 @@ func (a *Admin) Setup(ctx context.Context, cfg Config, options TopicOptions) (To
 	if err != nil || !slices.Contains(report.Existing, cfg.DLQTopic) {
 		return report, err
 	}
-	return report, a.checkRoom(ctx, cfg.DLQTopic, needed, &report)
+	err = a.checkRoom(ctx, cfg.DLQTopic, needed, &report)
+	return report, err
 }
 
 func (a *Admin) create(ctx context.Context, specs []TopicSpec, report *TopicReport) error {

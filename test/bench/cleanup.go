@@ -20,22 +20,27 @@ func (b *bench) remove(ctx context.Context, s side) error {
 	return b.removeIndices(ctx, s.prefix)
 }
 
+// removeIndices removes indices and templates by their prefix. It names them one by
+// one, since a cluster may refuse to delete by a pattern, and since a pattern of
+// templates that nothing matches is an error (404 on 3.8.0). An interrupted run
+// may still be removing some of them.
 func (b *bench) removeIndices(ctx context.Context, prefix string) error {
-	if err := b.cluster.Remove(ctx, prefix); err != nil {
-		return fmt.Errorf("remove indices: %w", err)
+	var indices map[string]any
+	err := b.cluster.Do(ctx, http.MethodGet, "/"+prefix+"*/_alias", "", &indices)
+	for index := range indices {
+		err = errors.Join(err, b.cluster.Do(ctx, http.MethodDelete, "/"+index+"?ignore_unavailable=true", "", nil))
 	}
-	// Named one by one: a pattern that nothing matches is an error (404 on 3.8.0).
 	var found struct {
 		Templates []struct{ Name string } `json:"index_templates"`
 	}
-	err := b.cluster.Do(ctx, http.MethodGet, "/_index_template?filter_path=index_templates.name", "", &found)
+	err = errors.Join(err, b.cluster.Do(ctx, http.MethodGet, "/_index_template?filter_path=index_templates.name", "", &found))
 	for _, t := range found.Templates {
 		if strings.HasPrefix(t.Name, prefix) {
 			err = errors.Join(err, b.cluster.Do(ctx, http.MethodDelete, "/_index_template/"+t.Name, "", nil))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("remove templates: %w", err)
+		return fmt.Errorf("remove indices and templates: %w", err)
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (r *result) writeDetails(b *strings.Builder) {
 		r.median(func(one round) float64 { return one.Ceiling.Server }))
 	const calm = 1.3
 	if r.spread(worker) > calm || r.spread(ceiling) > calm {
-		b.WriteString("  The rounds differ too much for the ratio to say anything: a busy machine.\n")
+		b.WriteString("  The rounds differ too much to trust the ratio: the machine was busy.\n")
 	}
 }
 

@@ -76,9 +76,10 @@ type process struct {
 	ended   chan error
 }
 
-// start starts a worker and waits until it tells its HTTP address.
+// start starts a worker and waits until it tells its HTTP address. Only stop ends
+// it, not ctx: a second SIGTERM would cut its drain short, and leave it in its group.
 func (b *bench) start(ctx context.Context, topics string, s side) (*process, error) {
-	w := &process{cmd: b.command(ctx, topics, s, "run"), log: &logTail{}, ended: make(chan error, 1)}
+	w := &process{cmd: b.command(context.WithoutCancel(ctx), topics, s, "run"), log: &logTail{}, ended: make(chan error, 1)}
 	out, in := io.Pipe()
 	w.cmd.Stderr = in
 	if err := w.cmd.Start(); err != nil {
@@ -95,6 +96,8 @@ func (b *bench) start(ctx context.Context, topics string, s side) (*process, err
 		return w, nil
 	case err := <-w.ended:
 		return nil, fmt.Errorf("the worker ended by itself: %w\n%s", err, w.log.tail())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), w.stop())
 	}
 }
 

@@ -173,8 +173,10 @@ func badFields() []rule {
 	field := func(entity string, names []string, values ...string) {
 		for i, v := range values {
 			for _, name := range []string{names[i%len(names)], names[0]}[:min(2, len(names))] {
-				rules = append(rules, rule{name: fmt.Sprintf("%s %s %.30s", entity, name, v), reason: "invalid_field", entity: entity,
-					spoil: func(_ *generator, m *message) { m.setData(name, v) }})
+				rules = append(rules, rule{
+					name: fmt.Sprintf("%s %s %.30s", entity, name, v), reason: "invalid_field", entity: entity,
+					spoil: func(_ *generator, m *message) { m.setData(name, v) },
+				})
 			}
 		}
 	}
@@ -183,8 +185,10 @@ func badFields() []rule {
 		field(entity, keywordFields[entity], `{}`, `{"a":1}`, `[{}]`, `[["a"]]`, `["a",{"b":1}]`, `[[]]`)
 		field(entity, dateFields[entity], `"yesterday"`, `""`, "true", "1.5", "{}", `["2024-05-01T10:00:00Z",{}]`, `"2024-13-01"`, `"2024-02-30T00:00:00Z"`, `"01/05/2024"`, `"2024-05-01T10:00:00Zx"`)
 		for _, name := range slices.Concat(textFields[entity], keywordFields[entity], dateFields[entity], numberFields[entity]) {
-			rules = append(rules, rule{name: entity + " field " + name + ".x", reason: "invalid_field", entity: entity,
-				spoil: func(_ *generator, m *message) { m.setData(name+".x", `"`+Canary+`"`) }})
+			rules = append(rules, rule{
+				name: entity + " field " + name + ".x", reason: "invalid_field", entity: entity,
+				spoil: func(_ *generator, m *message) { m.setData(name+".x", `"`+Canary+`"`) },
+			})
 		}
 	}
 	field("post", numberFields["post"], `"5"`, `"`+Canary+`"`, "true", "[]", "[5]", "{}")

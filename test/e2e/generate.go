@@ -147,7 +147,7 @@ func (g *generator) partition(key []byte) int32 {
 	}
 	h := fnv.New32a()
 	h.Write(key)
-	return int32(h.Sum32() % uint32(g.Partitions)) //nolint:gosec // below Partitions
+	return int32(h.Sum32() % uint32(g.Partitions))
 }
 
 // moment is a time within 5 days of the start, in microseconds; often a whole

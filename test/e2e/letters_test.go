@@ -87,5 +87,5 @@ func handwritten(r Record, at Place) Record {
 	} {
 		headers = append(headers, Header{"dlq." + name, []byte(value)})
 	}
-	return Record{Partition: int32(at.Offset % 3), Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: headers} //nolint:gosec // below 3
+	return Record{Partition: int32(at.Offset % 3), Timestamp: r.Timestamp, Key: r.Key, Value: r.Value, Headers: headers}
 }

@@ -68,7 +68,8 @@ func Read(r Record) (Event, error) {
 	if !ok {
 		return ev, refuse("invalid_event", "not an object")
 	}
-	return ev, ev.read(r.Topic, envelope)
+	err = ev.read(r.Topic, envelope)
+	return ev, err
 }
 
 // read takes the parts in no special order: a record breaks one rule at most.

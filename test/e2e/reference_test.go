@@ -19,15 +19,18 @@ func TestFold(t *testing.T) {
 	}{
 		"partial updates merge": {
 			[]step{{created, `{"version":1,"data":{"post_id":1,"title":"a","slug":"s"}}`}, {updated, `{"version":2,"data":{"post_id":1,"title":"b"}}`}},
-			true, 2, map[string]string{"post_id": `1`, "title": `"b"`, "slug": `"s"`},
+			true, 2,
+			map[string]string{"post_id": `1`, "title": `"b"`, "slug": `"s"`},
 		},
 		"an update that comes first": {
 			[]step{{updated, `{"version":2,"data":{"post_id":"1","title":"b"}}`}, {created, `{"version":1,"data":{"post_id":"1","title":"a","slug":"s"}}`}},
-			true, 2, map[string]string{"post_id": `"1"`, "title": `"b"`, "slug": `"s"`},
+			true, 2,
+			map[string]string{"post_id": `"1"`, "title": `"b"`, "slug": `"s"`},
 		},
 		"null clears": {
 			[]step{{created, `{"version":1,"data":{"post_id":1,"title":"a"}}`}, {updated, `{"version":2,"data":{"post_id":1,"title":null}}`}},
-			true, 2, map[string]string{"post_id": `1`, "title": `null`},
+			true, 2,
+			map[string]string{"post_id": `1`, "title": `null`},
 		},
 		"a late create stays hidden": {
 			[]step{{deleted, `{"version":6,"data":{"post_id":1}}`}, {created, `{"version":5,"data":{"post_id":1,"title":"a"}}`}},
@@ -35,15 +38,17 @@ func TestFold(t *testing.T) {
 		},
 		"a restore brings its own fields only": {
 			[]step{{created, `{"version":1,"data":{"post_id":1,"title":"a","slug":"s"}}`}, {deleted, `{"version":2,"data":{"post_id":1}}`}, {created, `{"version":3,"data":{"post_id":1,"title":"c"}}`}},
-			true, 3, map[string]string{"post_id": `1`, "title": `"c"`},
+			true, 3,
+			map[string]string{"post_id": `1`, "title": `"c"`},
 		},
 		"a delete without a version is final": {
 			[]step{{deleted, `{"post_id":1}`}, {created, `{"version":9223372036854775806,"post_id":1,"timestamp":"2030-01-01 00:00:00"}`}},
-			false, 9223372036854775806, nil,
+			false, 0, nil,
 		},
 		"without versions, time decides": {
 			[]step{{updated, `{"post_id":1,"title":"late","timestamp":"2024-05-01T10:00:00.000002"}`}, {updated, `{"post_id":1,"title":"early","timestamp":"2024-05-01t13:00:00.000001+03:00"}`}},
-			true, 0, map[string]string{"post_id": `1`, "title": `"late"`},
+			true, 0,
+			map[string]string{"post_id": `1`, "title": `"late"`},
 		},
 		"at the same version and time, a delete wins": {
 			[]step{{deleted, `{"post_id":1,"version":4,"timestamp":"2024-05-01T10:00:00Z"}`}, {updated, `{"post_id":1,"version":4,"timestamp":"2024-05-01 10:00:00","title":"x"}`}},
@@ -55,11 +60,13 @@ func TestFold(t *testing.T) {
 		},
 		"data.version beside the envelope's is ignored": {
 			[]step{{created, `{"version":2,"data":{"post_id":1,"version":"seven"}}`}},
-			true, 2, map[string]string{"post_id": `1`},
+			true, 2,
+			map[string]string{"post_id": `1`},
 		},
 		"without time, the record's counts": {
 			[]step{{updated, `{"post_id":1,"title":"record"}`}, {updated, `{"post_id":1,"title":"earlier","timestamp":"2033-05-18T03:33:19Z"}`}},
-			true, 0, map[string]string{"post_id": `1`, "title": `"record"`},
+			true, 0,
+			map[string]string{"post_id": `1`, "title": `"record"`},
 		},
 	}
 	for name, c := range cases {

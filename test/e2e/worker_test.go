@@ -142,8 +142,8 @@ func (w *worker) tail() string {
 func (w *worker) checkLog() {
 	w.t.Helper()
 	text := w.text()
-	if strings.Contains(text, "DATA RACE") {
-		w.t.Errorf("the race detector speaks:\n%.6000s", text[strings.Index(text, "WARNING: DATA RACE"):])
+	if _, race, found := strings.Cut(text, "WARNING: DATA RACE"); found {
+		w.t.Errorf("the race detector speaks:\n%.6000s", race)
 	}
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, Canary) {

@@ -40,6 +40,7 @@ func TestNameIsUniqueAndFitsEverywhere(t *testing.T) {
 }
 
 func TestNameCleansUp(t *testing.T) {
+	stack.Kafka(t)
 	var topic, index string
 	t.Run("use", func(t *testing.T) {
 		name := stack.Name(t)

@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sethvargo/go-envconfig"
+)
+
+func load(t *testing.T, environment map[string]string) Config {
+	t.Helper()
+	var cfg Config
+	if err := envconfig.ProcessWith(t.Context(), &envconfig.Config{
+		Target: &cfg, Lookuper: envconfig.MapLookuper(environment),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	cfg := load(t, nil)
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+	want := []string{"post.created", "post.updated", "post.deleted", "artist.created", "artist.updated", "artist.deleted"}
+	if diff := cmp.Diff(want, cfg.FullTopics()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGoodSettings(t *testing.T) {
+	for name, environment := range map[string]map[string]string{
+		"prefix":   {"KAFKA_TOPIC_PREFIX": "staging-"},
+		"options":  {"KAFKA_OPTIONS": "session.timeout.ms=10000,linger.ms=20,partition.assignment.strategy=cooperative-sticky"},
+		"KIP-848":  {"KAFKA_OPTIONS": "group.protocol=consumer,group.instance.id=worker-0"},
+		"SCRAM":    {"KAFKA_SECURITY_PROTOCOL": "sasl_ssl", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512", "KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD": "p"},
+		"only TLS": {"KAFKA_SECURITY_PROTOCOL": "SSL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := load(t, environment).Validate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestEveryWrongSettingIsNamed(t *testing.T) {
+	junk := filepath.Join(t.TempDir(), "junk.pem")
+	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		environment map[string]string
+		want        []string // each a line's beginning
+	}{
+		"names": {
+			map[string]string{"KAFKA_BROKERS": "a:1,,b:1", "KAFKA_GROUP_ID": " ", "KAFKA_TOPICS": "a b,c,c", "KAFKA_DLQ_TOPIC": "c"},
+			[]string{"KAFKA_BROKERS: ", "KAFKA_GROUP_ID: ", `KAFKA_TOPICS: with KAFKA_TOPIC_PREFIX in front: "a b"`, `KAFKA_TOPICS: name "c" only once`, `KAFKA_DLQ_TOPIC: "c"`},
+		},
+		"login missing": {
+			map[string]string{"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_CERT_FILE": "x"},
+			[]string{"KAFKA_SASL_MECHANISM: ", "KAFKA_SASL_USERNAME: ", "KAFKA_SASL_PASSWORD: ", "KAFKA_CERT_FILE: "},
+		},
+		"login and files unused": {
+			map[string]string{"KAFKA_SASL_USERNAME": "u", "KAFKA_CA_FILE": junk},
+			[]string{"KAFKA_SECURITY_PROTOCOL: a SASL login", "KAFKA_SECURITY_PROTOCOL: certificate files"},
+		},
+		"protocol":         {map[string]string{"KAFKA_SECURITY_PROTOCOL": "TLS"}, []string{"KAFKA_SECURITY_PROTOCOL: use one of"}},
+		"file":             {map[string]string{"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": junk}, []string{"KAFKA_OPTIONS or the KAFKA_ certificate files: "}},
+		"excluding option": {map[string]string{"KAFKA_OPTIONS": "group.protocol=consumer,session.timeout.ms=6000"}, []string{"KAFKA_OPTIONS or the KAFKA_ certificate files: "}},
+		"options": {
+			map[string]string{"KAFKA_OPTIONS": "no.such=1,linger.ms=soon,enable.auto.commit=true,enable.auto.offset.store=true,auto.offset.reset=latest,isolation.level=read_uncommitted," +
+				"group.id=x,bootstrap.servers=x,acks=1,enable.idempotence=false,partition.assignment.strategy=range,sasl.password=hunter2,go.batch.producer=true"},
+			[]string{
+				"KAFKA_OPTIONS: leave out acks: ", "KAFKA_OPTIONS: leave out auto.offset.reset: ", "KAFKA_OPTIONS: leave out bootstrap.servers: use KAFKA_BROKERS",
+				"KAFKA_OPTIONS: leave out enable.auto.commit: ", "KAFKA_OPTIONS: leave out enable.auto.offset.store: ", "KAFKA_OPTIONS: leave out enable.idempotence: ",
+				"KAFKA_OPTIONS: leave out go.batch.producer: ", "KAFKA_OPTIONS: leave out group.id: ", "KAFKA_OPTIONS: leave out isolation.level: ",
+				"KAFKA_OPTIONS: linger.ms: ", "KAFKA_OPTIONS: no.such: ", "KAFKA_OPTIONS: leave out partition.assignment.strategy: ",
+				"KAFKA_OPTIONS: leave out sasl.password: use KAFKA_SASL_PASSWORD",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := load(t, test.environment).Validate()
+			if err == nil {
+				t.Fatal("no error")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(test.want) {
+				t.Fatalf("%d lines, want %d:\n%v", len(lines), len(test.want), err)
+			}
+			for i, want := range test.want {
+				if !strings.HasPrefix(lines[i], want) {
+					t.Errorf("line %q, want %q", lines[i], want)
+				}
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Error("shows a secret")
+			}
+		})
+	}
+}

@@ -1,0 +1,108 @@
+package stream
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+func TestStartAt(t *testing.T) {
+	for name, test := range map[string]struct {
+		at          place
+		want        int64
+		problem     bool
+		noteworthy  bool
+		problemSays string
+	}{
+		"never committed":              {at: place{committed: -1, high: 9}, want: 0},
+		"never committed, log cut":     {at: place{committed: -1, low: 4, high: 9}, want: 4, noteworthy: true},
+		"in the middle":                {at: place{committed: 5, low: 4, high: 9}, want: 5},
+		"at the first":                 {at: place{committed: 4, low: 4, high: 9}, want: 4},
+		"at the end":                   {at: place{committed: 9, low: 4, high: 9}, want: 9},
+		"below the first":              {at: place{committed: 3, low: 4, high: 9}, want: 3, problem: true, problemSays: "offsets 3 to 3 are no longer in the log"},
+		"all expired":                  {at: place{committed: 3, low: 9, high: 9}, want: 3, problem: true, problemSays: "offsets 3 to 8"},
+		"behind the end":               {at: place{committed: 10, low: 4, high: 9}, want: 10, problem: true, problemSays: "the log ends at offset 9"},
+		"same topic":                   {at: place{committed: 5, high: 9, topicID: "a", committedID: "a"}, want: 5},
+		"topic made again":             {at: place{committed: 5, high: 9, topicID: "b", committedID: "a"}, want: 0, noteworthy: true},
+		"topic made again and shorter": {at: place{committed: 5, high: 2, topicID: "b", committedID: "a"}, want: 0, noteworthy: true},
+		"reset by a tool":              {at: place{committed: 5, high: 9, topicID: "b"}, want: 5},
+		"brokers without ids":          {at: place{committed: 5, high: 9, committedID: "a"}, want: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := startAt(record.Partition{Topic: "post.created", ID: 2}, test.at, "workers")
+			if got.offset != test.want || (got.problem != nil) != test.problem || (got.note != "") != test.noteworthy {
+				t.Errorf("got %+v, want offset %d, problem %t, note %t", got, test.want, test.problem, test.noteworthy)
+			}
+			if got.problem != nil {
+				for _, part := range []string{test.problemSays, "post.created:2", "--group workers", "kafka-consumer-groups"} {
+					if !strings.Contains(got.problem.Error(), part) {
+						t.Errorf("problem %q does not say %q", got.problem, part)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestMetadataRoundTrip(t *testing.T) {
+	other := "some other tool's text"
+	for _, test := range []struct {
+		text *string
+		want string
+	}{
+		{writeMetadata("fb4ZtmxNTPKoD2Sv6I1TkA"), "fb4ZtmxNTPKoD2Sv6I1TkA"},
+		{writeMetadata(""), ""},
+		{nil, ""},
+		{&other, ""},
+	} {
+		if got := readMetadata(test.text); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+func TestChunkDropsWhatIsGone(t *testing.T) {
+	a, b := record.Partition{Topic: "a"}, record.Partition{Topic: "b"}
+	c := chunk{}
+	for offset, id := range []record.Partition{a, b, a, b, b} {
+		c.add(record.Record{Partition: id, Offset: int64(offset), Value: make([]byte, 100)})
+	}
+	whole := c.bytes
+	c.drop(map[record.Partition]*partition{b: {}})
+	var kept []int64
+	for _, r := range c.records {
+		kept = append(kept, r.Offset)
+	}
+	if diff := cmp.Diff([]int64{0, 2}, kept); diff != "" {
+		t.Error(diff)
+	}
+	if c.bytes*5 != whole*2 {
+		t.Errorf("%d bytes left of %d", c.bytes, whole)
+	}
+}
+
+func TestSettleCountsTheEndOnlyWhenAllHasEnded(t *testing.T) {
+	p := &partition{topicID: "x", delivered: 7, position: 9}
+	for next, want := range map[int64]int64{6: 6, 7: 9} {
+		got := p.settle(record.Partition{Topic: "a"}, next)
+		if got.Offset != kafka.Offset(want) || *got.Metadata != "topic-id=x" {
+			t.Errorf("settled %d: commits %v with %q, want %d", next, got.Offset, *got.Metadata, want)
+		}
+	}
+}
+
+func TestOnlyWhatThisOwnershipHasComeToIsStored(t *testing.T) {
+	p := &partition{assigned: true, begun: 3, settled: 5, delivered: 7, position: 9}
+	for next, want := range map[int64]bool{4: false, 5: true, 7: true, 8: false, 500: false} {
+		if got := p.accepts(next); got != want {
+			t.Errorf("%d: %t, want %t", next, got, want)
+		}
+	}
+	if (&partition{phase: starting}).accepts(0) {
+		t.Error("a partition that is not begun takes an offset")
+	}
+}
