@@ -111,7 +111,7 @@ func (r report) writeText(to io.Writer) error {
 func (r *result) writeDetails(b *strings.Builder) {
 	worker := func(one round) float64 { return one.Worker.Rate }
 	ceiling := func(one round) float64 { return one.Ceiling.Rate }
-	fmt.Fprintf(b, "  of %d rounds: worker %s, _bulk %s\n", len(r.Rounds), r.span(worker), r.span(ceiling))
+	fmt.Fprintf(b, "  rounds: %d; worker %s, _bulk %s\n", len(r.Rounds), r.span(worker), r.span(ceiling))
 	fmt.Fprintf(b, "  OpenSearch's CPU: worker %.0f µs an event, _bulk %.0f µs a document\n",
 		r.median(func(one round) float64 { return one.Worker.Server }),
 		r.median(func(one round) float64 { return one.Ceiling.Server }))
