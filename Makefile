@@ -11,7 +11,7 @@ TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs up down stack-status test test-short fuzz lint fmt clean
+.PHONY: help build docs demo up down stack-status test test-short fuzz lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ down: ## stop them; the data stays (scripts/stack down --purge removes it)
 
 stack-status: ## show which of them run, and where
 	@scripts/stack status
+
+# The build and the slow start of the services go side by side.
+demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAGS=-keep keeps it)
+	@$(MAKE) --no-print-directory -s -j2 up build
+	@go build -trimpath -o bin/demo ./test/demo
+	@addresses=$$(scripts/stack env) && eval "$$addresses" && bin/demo $(DEMO_FLAGS)
 
 test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \

@@ -91,7 +91,7 @@ func (p *program) produce(ctx context.Context, flags produceFlags, files []strin
 	if err := p.load(ctx, &s.Kafka, &s.Log); err != nil {
 		return err
 	}
-	input, err := p.openInput(flags, files, s.Kafka.TopicPrefix)
+	input, err := p.openInput(ctx, flags, files, s.Kafka.TopicPrefix)
 	if err != nil {
 		return err
 	}

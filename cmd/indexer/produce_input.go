@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ func (in *input) close() {
 }
 
 // openInput opens every file before anything is published.
-func (p *program) openInput(flags produceFlags, paths []string, prefix string) (*input, error) {
+func (p *program) openInput(ctx context.Context, flags produceFlags, paths []string, prefix string) (*input, error) {
 	if flags.count > 0 {
 		return &input{records: invented(flags, prefix), total: flags.count}, nil
 	}
@@ -37,7 +38,7 @@ func (p *program) openInput(flags produceFlags, paths []string, prefix string) (
 		if isTerminal(p.stdin) {
 			_, _ = fmt.Fprintln(p.stderr, "reading events from the terminal, one a line; end with Ctrl-D")
 		}
-		return &input{records: source.Records(p.stdin), total: -1}, nil
+		return &input{records: source.Records(until(ctx, p.stdin)), total: -1}, nil
 	}
 	in := &input{}
 	var wrong []error
@@ -65,6 +66,18 @@ func (p *program) openInput(flags produceFlags, paths []string, prefix string) (
 		}
 	}
 	return in, nil
+}
+
+// until returns r up to the end of ctx. A read that waits for a silent pipe or
+// terminal can't be interrupted itself, so another goroutine waits in it.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(in, r)
+		_ = in.CloseWithError(err) // nil is the end of the input
+	}()
+	return out
 }
 
 // countLines returns the lines of all files, for the estimate of the time left,

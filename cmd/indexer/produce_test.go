@@ -174,26 +174,39 @@ func TestProduceTrouble(t *testing.T) {
 
 func TestProduceIsInterrupted(t *testing.T) {
 	env := topics(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	in := &interruptingReader{line: []byte(`{"event_type":"post.created","data":{"post_id":"1"}}` + "\n"), after: 50, interrupt: cancel}
-	var stdout, stderr bytes.Buffer
-	code := run(ctx, []string{"produce"}, env, in, &stdout, &stderr)
-	if code != exitFailed || !strings.Contains(stderr.String(), "error: interrupted: ") || strings.Contains(stdout.String(), " 0 events") {
-		t.Errorf("exit code %d\nstdout:\n%s\nstderr:\n%s", code, stdout.String(), stderr.String())
+	for name, silent := range map[string]bool{"input goes on": false, "input is silent": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			in := &interruptingReader{line: []byte(`{"event_type":"post.created","data":{"post_id":"1"}}` + "\n"), after: 50, interrupt: cancel}
+			if silent {
+				in.silence = make(chan struct{})
+				defer close(in.silence)
+			}
+			var stdout, stderr bytes.Buffer
+			code := run(ctx, []string{"produce"}, env, in, &stdout, &stderr)
+			if code != exitFailed || !strings.Contains(stderr.String(), "error: interrupted: ") || strings.Contains(stdout.String(), " 0 events") {
+				t.Errorf("exit code %d\nstdout:\n%s\nstderr:\n%s", code, stdout.String(), stderr.String())
+			}
+		})
 	}
 }
 
-// interruptingReader gives the same line for ever and calls interrupt on its way.
+// interruptingReader gives the same line again and again and calls interrupt on its
+// way; from then on it says nothing until silence is closed, if there is one.
 type interruptingReader struct {
 	line      []byte
 	after     int
 	interrupt func()
+	silence   chan struct{}
 }
 
 func (r *interruptingReader) Read(p []byte) (int, error) {
 	r.after--
 	if r.after == 0 {
-		r.interrupt()
+		time.AfterFunc(200*time.Millisecond, r.interrupt) // what was read is on its way
+		if r.silence != nil {
+			<-r.silence
+		}
 	}
 	return copy(p, r.line), nil
 }

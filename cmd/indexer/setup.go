@@ -45,7 +45,7 @@ whole log.`,
 	f.IntVar(&flags.partitions, "partitions", 12, "partitions of a new topic; the most workers that can share it")
 	f.IntVar(&flags.replication, "replication-factor", 1, "brokers that keep a copy of a new topic; use 3 in production")
 	f.DurationVar(&flags.retention, "retention", -1, "how long a new topic keeps its events (default: for ever)")
-	f.Lookup("retention").DefValue = "" // the text above says it better than -1ns
+	f.Lookup("retention").DefValue = "0s" // hides it: the text says it better than -1ns
 	return command
 }
 

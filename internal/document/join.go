@@ -7,7 +7,8 @@ import "strings"
 //   - the highest delete is the floor, the highest created or updated event is
 //     seen, the latest deletion time stays;
 //   - each field has the value of its highest order;
-//   - a field at or below the floor is erased.
+//   - what is at or below the floor is erased: a field, and seen too, so that an
+//     event from before a delete changes nothing.
 //
 // For States made of events, Join is commutative, associative and idempotent.
 // Two fields of equal order come from the same event bytes, because the order
@@ -17,6 +18,9 @@ func Join(a, b State) State {
 		Seen:      later(a.Seen, b.Seen),
 		Floor:     later(a.Floor, b.Floor),
 		DeletedAt: max(a.DeletedAt, b.DeletedAt),
+	}
+	if !joined.Visible() {
+		joined.Seen = Order{}
 	}
 	joined.Fields = joinFields(a.Fields, b.Fields, joined.Floor)
 	return joined

@@ -46,7 +46,7 @@ type Field struct {
 // be shared between goroutines.
 type State struct {
 	Fields []Field // sorted by name, names unique, each order above Floor
-	Seen   Order   // the highest created or updated event
+	Seen   Order   // the highest created or updated event above Floor
 	Floor  Order   // the highest deleted event; it erased all at or below it
 	// DeletedAt is the highest Kafka timestamp of a deleted event, in
 	// milliseconds since 1970; 0 where there was none. It says how long a
@@ -77,11 +77,11 @@ func (s State) IsZero() bool { return s.Seen.IsZero() && s.Floor.IsZero() && len
 // after the last delete.
 func (s State) Visible() bool { return s.Seen.Above(s.Floor) }
 
-// Version returns the highest version among the events in s, 0 where none had
-// one. A delete without a version counts as none.
+// Version returns the highest version that counts in s, 0 where there is none: a
+// delete without a version has none, and hides those below it.
 func (s State) Version() int64 {
 	if s.Floor.Version == FinalVersion {
-		return s.Seen.Version
+		return 0
 	}
 	return max(s.Seen.Version, s.Floor.Version)
 }

@@ -48,7 +48,10 @@ func TestTombstoneOutlivesOpenSearchsMemory(t *testing.T) {
 // TestDeleteBeforeCreate: the delete came first, from its own topic.
 func TestDeleteBeforeCreate(t *testing.T) {
 	client := setUp(t, realConfig(t))
-	mustWrite(t, client, deleted("1", 6), post("1", 5, `{"title":"five"}`), post("2", 5, `{"title":"five"}`))
+	mustWrite(t, client, deleted("1", 6), post("2", 5, `{"title":"five"}`))
+	if got := NewWriter(client).Write(t.Context(), "x", []Action{post("1", 5, `{"title":"five"}`)})[0]; got.Result != Stale {
+		t.Errorf("the create from before the delete: %+v", got)
+	}
 	refresh(t, client)
 	if diff := cmp.Diff([]string{"2"}, hits(t, client, client.names(document.Post).Read, `{}`)); diff != "" {
 		t.Error(diff)

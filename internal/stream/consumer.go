@@ -37,7 +37,7 @@ type Consumer struct {
 	// Of the polling goroutine alone.
 	chunk   chunk
 	fatal   error
-	trouble string // what was last logged of the connection; empty while it is well
+	trouble map[string]bool // what was logged of the connection since it was last well
 	missing map[string]bool
 
 	mu      sync.Mutex
@@ -64,7 +64,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		cfg: cfg, log: log, client: client, scout: scout{admin: admin, group: cfg.GroupID},
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
-		missing: map[string]bool{}, owned: map[record.Partition]*partition{},
+		trouble: map[string]bool{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())
@@ -104,13 +104,14 @@ func (c *Consumer) Joined() bool { return c.joined.Load() }
 
 // Store notes for the next Commit the offset that each partition is to be read
 // from, in this or another member's life: the one after the last record that has
-// ended. Partitions that this member does not own are ignored.
+// ended. Ignored are partitions that this member does not own, and offsets that
+// this ownership has not come to or is past: a late call of an earlier one.
 func (c *Consumer) Store(next map[record.Partition]int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	offsets := make([]kafka.TopicPartition, 0, len(next))
 	for id, offset := range next {
-		if p := c.owned[id]; p != nil && p.assigned {
+		if p := c.owned[id]; p != nil && p.accepts(offset) {
 			offsets = append(offsets, p.settle(id, offset))
 		}
 	}

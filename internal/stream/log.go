@@ -39,8 +39,10 @@ func (c *Consumer) complain(e kafka.Error) {
 		c.insist("read from Kafka", fmt.Errorf("%w: %s", e, remedy(e.Code())))
 	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrLogTruncation:
 		c.doubt()
-	case isUnreachable(e):
+	case e.Code() == kafka.ErrAllBrokersDown:
 		c.worry(c.unreachable())
+	case isUnreachable(e): // one broker of several
+		c.log.Debug().Err(e).Msg("a Kafka broker does not answer")
 	case e.Code() == kafka.ErrUnknownTopicOrPart || e.Code() == kafka.ErrUnknownTopic:
 		// report names missing topics
 	default:
@@ -48,10 +50,11 @@ func (c *Consumer) complain(e kafka.Error) {
 	}
 }
 
-// worry logs what is wrong with the connection once, however often it is met.
+// worry logs what is wrong with the connection once, however often it is met,
+// until all is well.
 func (c *Consumer) worry(trouble string) {
-	if trouble != c.trouble {
-		c.trouble = trouble
+	if !c.trouble[trouble] {
+		c.trouble[trouble] = true
 		c.log.Warn().Msg(trouble)
 	}
 }
@@ -64,8 +67,8 @@ func (c *Consumer) unreachable() string {
 func (c *Consumer) report(f findings) {
 	var kafkaError kafka.Error
 	switch {
-	case f.err == nil && c.trouble != "":
-		c.trouble = ""
+	case f.err == nil && len(c.trouble) > 0:
+		clear(c.trouble)
 		c.log.Info().Msg("Kafka answers again")
 	case errors.As(f.err, &kafkaError) && !isUnreachable(kafkaError):
 		c.worry(f.err.Error())

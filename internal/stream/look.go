@@ -150,7 +150,11 @@ func (c *Consumer) begin(ctx context.Context, f findings) {
 			p.assigned = true
 			ids = append(ids, id)
 			fetch = append(fetch, topicPartition(id, from.offset))
-			c.log.Info().Stringer("partition", id).Int64("offset", from.offset).Msg(cmp.Or(from.note, "reading the partition"))
+			line := c.log.Debug() // tell writes one line for all of them
+			if from.note != "" {
+				line = c.log.Warn()
+			}
+			line.Stringer("partition", id).Int64("offset", from.offset).Msg(cmp.Or(from.note, "reading the partition"))
 		}
 		starts = append(starts, Start{Partition: id, Offset: from.offset, Problem: from.problem})
 	}

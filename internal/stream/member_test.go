@@ -70,7 +70,6 @@ func makeTopics(t *testing.T, cfg Config, partitions int, change ...func(*TopicS
 		known, err := admin.Partitions(t.Context(), cfg.FullTopics())
 		return err == nil && len(known) == len(specs)
 	})
-	t.Cleanup(func() { deleteTopics(t, admin, cfg.FullTopics()) })
 	return cfg.FullTopics()
 }
 

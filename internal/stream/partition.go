@@ -33,6 +33,12 @@ type partition struct {
 	settled                    int64 // last given to Store
 }
 
+// accepts reports whether next can be what this ownership has come to. It is
+// assigned to the client from its start on, failed or not.
+func (p *partition) accepts(next int64) bool {
+	return p.assigned && p.settled <= next && next <= p.delivered
+}
+
 // settle returns what to commit when every record before next has ended. A reader
 // that has ended all there is has come to the end, markers included; else their
 // count would show as lag for ever.

@@ -108,11 +108,20 @@ func (p *Producer) report(log zerolog.Logger) {
 		switch e := event.(type) {
 		case *kafka.Message:
 			if delivered, ok := e.Opaque.(Delivered); ok && delivered != nil {
-				delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset), e.TopicPartition.Error)
+				delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset), explain(e.TopicPartition))
 			}
 			p.pending.Add(-1)
 		case kafka.Error:
 			log.Debug().Err(e).Msg("Kafka producer") // each record's own error says it too
 		}
 	}
+}
+
+// explain says what the client's words for a timeout hide: it waits as long for a
+// topic that does not exist as for a broker (seen with 2.15).
+func explain(p kafka.TopicPartition) error {
+	if codeOf(p.Error) == kafka.ErrMsgTimedOut {
+		return fmt.Errorf("%w: no broker has taken it, or topic %s does not exist", p.Error, *p.Topic)
+	}
+	return p.Error
 }

@@ -55,6 +55,7 @@ func (c *Consumer) tell(ctx context.Context, kind Kind, partitions []Start) {
 	if len(partitions) == 0 {
 		return
 	}
+	c.log.Info().Int("count", len(partitions)).Msg("partitions " + kind.String())
 	done := make(chan struct{})
 	select {
 	case c.rebalances <- Rebalance{Kind: kind, Partitions: partitions, Done: sync.OnceFunc(func() { close(done) })}:

@@ -94,3 +94,15 @@ func TestSettleCountsTheEndOnlyWhenAllHasEnded(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyWhatThisOwnershipHasComeToIsStored(t *testing.T) {
+	p := &partition{assigned: true, begun: 3, settled: 5, delivered: 7, position: 9}
+	for next, want := range map[int64]bool{4: false, 5: true, 7: true, 8: false, 500: false} {
+		if got := p.accepts(next); got != want {
+			t.Errorf("%d: %t, want %t", next, got, want)
+		}
+	}
+	if (&partition{phase: starting}).accepts(0) {
+		t.Error("a partition that is not begun takes an offset")
+	}
+}

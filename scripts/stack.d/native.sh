@@ -18,9 +18,9 @@ running_pid() {
 # A service owns its port and the next one (Kafka's controller, OpenSearch's
 # transport). Other instances' ports count as taken while those are stopped, too.
 choose_port() {
-  local p taken
+  local p recorded taken
   case $1 in kafka) p=19092 ;; opensearch) p=19200 ;; redis) p=16379 ;; esac
-  if recorded_port "$1" >/dev/null && port_is_free "$(recorded_port "$1")"; then return; fi
+  if recorded=$(recorded_port "$1") && await_port "$recorded"; then return; fi
   rm -f "$inst/$1/port"
   taken=" $(cat "$cache"/instances/*/*/port 2>/dev/null | tr '\n' ' ' || true) "
   while [[ $taken == *" $p "* ]] || ! port_is_free "$p" || ! port_is_free $((p + 1)); do
@@ -28,6 +28,15 @@ choose_port() {
   done
   mkdir -p "$inst/$1"
   echo "$p" >"$inst/$1/port"
+}
+
+# A process that ends loses its command line before it closes its ports: wait for those.
+await_port() {
+  local deadline=$((SECONDS + 10))
+  until port_is_free "$1"; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.1
+  done
 }
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -162,4 +171,5 @@ signal() { # service signal
     fi
     sleep 0.1
   done
+  await_port "$(recorded_port "$1")" || say "$1: something else listens on port $(recorded_port "$1")"
 }

@@ -56,6 +56,10 @@ func TestTopicMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.await(func() bool { return x.broker.Create(t.Context(), partitions, topics...) == nil }, func() string { return "the topics to be made again" })
+	x.await(func() bool {
+		empty, err := x.broker.Empty(t.Context(), partitions, topics...)
+		return err == nil && empty
+	}, func() string { return "the topics made again to be empty" })
 	again := x.publish(after)
 	w = x.start()
 	x.awaitConsumed(w, len(after))

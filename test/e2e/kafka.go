@@ -211,6 +211,33 @@ func (b Broker) Delete(ctx context.Context, topics ...string) error {
 	return firstError(admin.DeleteTopics(ctx, topics, kafka.SetAdminOperationTimeout(brokerTimeout)))
 }
 
+// Empty reports whether the logs of the topics are those of newly made ones. The
+// controller makes a topic again before the broker has put the old log away, and
+// what is published in between is acknowledged and goes with that log (Kafka 4.1).
+func (b Broker) Empty(ctx context.Context, partitions int, topics ...string) (bool, error) {
+	admin, err := b.admin()
+	if err != nil {
+		return false, err
+	}
+	defer admin.Close()
+	asked := map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for i := range topics {
+		for id := range partitions {
+			asked[kafka.TopicPartition{Topic: &topics[i], Partition: int32(id)}] = kafka.LatestOffsetSpec
+		}
+	}
+	answer, err := admin.ListOffsets(ctx, asked)
+	if err != nil {
+		return false, fmt.Errorf("list the ends of topics: %w", err)
+	}
+	for _, info := range answer.ResultInfos {
+		if info.Error.Code() != kafka.ErrNoError || info.Offset != 0 {
+			return false, nil
+		}
+	}
+	return len(answer.ResultInfos) == len(asked), nil
+}
+
 // Topics returns the number of partitions of each topic.
 func (b Broker) Topics() (map[string]int, error) {
 	admin, err := b.admin()

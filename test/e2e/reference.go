@@ -67,11 +67,11 @@ func fold(history []Event) Document {
 		}
 	}
 	d.Visible = seen != nil && (floor == nil || seen.compare(*floor) > 0)
-	if seen != nil {
+	switch { // what stands highest says it; a delete without a version has none to say
+	case d.Visible:
 		d.Version = seen.version
-	}
-	if floor != nil && floor.version != final {
-		d.Version = max(d.Version, floor.version)
+	case floor != nil && floor.version != final:
+		d.Version = floor.version
 	}
 	d.Fields = fields(history, floor)
 	return d

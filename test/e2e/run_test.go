@@ -12,6 +12,7 @@ import (
 // One worker, the whole stream: every document, every dead letter, and since
 // nothing is repeated or abandoned, every count.
 func TestOneWorker(t *testing.T) {
+	t.Parallel()
 	for seed, settings := range map[uint64][]string{1: nil, 2: {"LOG_LEVEL=debug"}, 3: {"KAFKA_OPTIONS=group.protocol=consumer"}} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +101,7 @@ func checkEventLog(t *testing.T, text string, places []Place) {
 // Workers join and leave while records keep coming: three partitions' owners
 // change at least four times, under both group protocols.
 func TestThreeWorkersJoinAndLeave(t *testing.T) {
+	t.Parallel()
 	for seed, options := range map[uint64]string{1: "group.protocol=classic", 2: "", 3: "group.protocol=consumer"} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
