@@ -45,25 +45,66 @@ type Writer interface {
 	Write(ctx context.Context, opaqueID string, actions []index.Action) []index.Outcome
 }
 
-// Write carries out one bulk request. The indices' UUIDs are read before it is
-// sent: should an index be made again under its name while the request is under
-// way, the marks end up under a UUID that is no more, which is harmless.
+// Write carries out one bulk request, all of one entity.
+//
+// The index behind the alias is read before the request is sent: should it be made
+// again under its name while the request is under way, the marks end up under a
+// UUID that is no more, which is harmless. An index that would lose data is not
+// written to. If another index than the one known took the request (the alias has
+// moved), it is read then, and what it took counts only if it keeps it.
 func (j Jobs) Write(ctx context.Context, e Write) Written {
-	uuids := map[string]string{}
-	for _, target := range j.Catalog.Last() {
-		uuids[target.Index] = target.UUID
+	target, ok := j.Catalog.Last()[e.Actions[0].Entity]
+	if !ok || target.Loss != "" { // not set up yet, or perhaps mended
+		target = j.read(ctx, e)
+	}
+	if target.Loss != "" {
+		return Written{Write: e.ID, Outcomes: repeated(unsafeIndex(target), len(e.Actions))}
 	}
 	outcomes := make([]Outcome, 0, len(e.Actions))
-	unknown := false
+	var moved *index.Target
 	for _, out := range j.Writer.Write(ctx, e.OpaqueID, e.Actions) {
-		space := uuids[out.Index]
-		unknown = unknown || out.Index != "" && space == ""
+		space := ""
+		switch out.Index {
+		case "": // not taken
+		case target.Index:
+			space = target.UUID
+		default:
+			if moved == nil {
+				now := j.read(ctx, e)
+				moved = &now
+			}
+			if moved.Index != out.Index || moved.Loss != "" {
+				out = unsafeIndex(*moved).Outcome
+			}
+		}
 		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
 	}
-	if unknown { // an index that is new to us: know it before the next write, if OpenSearch answers
-		_, _ = j.Catalog.Refresh(ctx)
-	}
 	return Written{Write: e.ID, Outcomes: outcomes}
+}
+
+// read returns where the write alias leads now; nowhere if OpenSearch can't tell.
+func (j Jobs) read(ctx context.Context, e Write) index.Target {
+	targets, err := j.Catalog.Refresh(ctx)
+	if err != nil {
+		return index.Target{}
+	}
+	return targets[e.Actions[0].Entity]
+}
+
+func unsafeIndex(target index.Target) Outcome {
+	words := "the write alias has moved; looking again"
+	if target.Loss != "" {
+		words = "index " + target.Index + " would lose data: " + target.Loss
+	}
+	return Outcome{Outcome: index.Outcome{Result: index.Retry, Reason: index.ReasonUnsafe, Words: words}}
+}
+
+func repeated(out Outcome, n int) []Outcome {
+	outcomes := make([]Outcome, n)
+	for i := range outcomes {
+		outcomes[i] = out
+	}
+	return outcomes
 }
 
 // Mark remembers what an index has taken.

@@ -55,19 +55,25 @@ type Worker struct {
 	jobs     Jobs
 	results  chan Input
 	released chan Released
+	ended    chan struct{} // closed when Run returns; nobody takes results any more
 	work     sync.WaitGroup
-	commits  chan struct{} // holds a token while a commit runs: one at a time
+	commits  chan struct{}   // holds a token while a commit runs: one at a time
+	working  context.Context // of look-ups and writes; ends when a shutdown has drained
+	giveUp   context.CancelFunc
 }
 
 // NewWorker returns a worker that does nothing until Run.
 func NewWorker(cfg Config, parts Parts) *Worker {
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // jitter needs no secrecy
+	working, giveUp := context.WithCancel(context.Background())
 	return &Worker{
+		working: working, giveUp: giveUp,
 		Parts: parts, cfg: cfg,
 		machine:  NewMachine(cfg, random, parts.Observe),
 		jobs:     Jobs{parts.Decoder, parts.Memory, parts.Catalog, parts.Writer},
 		results:  make(chan Input, 256),
 		released: make(chan Released, 1),
+		ended:    make(chan struct{}),
 		commits:  make(chan struct{}, 1),
 	}
 }
@@ -76,8 +82,9 @@ func NewWorker(cfg Config, parts Parts) *Worker {
 func (w *Worker) Snapshot() Snapshot { return w.machine.Snapshot() }
 
 // Run works until ctx ends, then drains and commits within Config.Shutdown. What
-// it leaves undone is not committed. At last it leaves the group.
+// it leaves undone is not committed. At last it leaves the group. Call it once.
 func (w *Worker) Run(ctx context.Context) error {
+	defer close(w.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -111,10 +118,10 @@ func (w *Worker) step(in Input) {
 func (w *Worker) carryOut(e Effect) {
 	switch e := e.(type) {
 	case Prepare:
-		w.spawn(func() Input { return w.jobs.Prepare(context.Background(), e) })
+		w.spawn(func() Input { return w.jobs.Prepare(w.working, e) })
 	case Write:
 		w.spawn(func() Input {
-			ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+			ctx, cancel := context.WithTimeout(w.working, writeTimeout)
 			defer cancel()
 			return w.jobs.Write(ctx, e)
 		})
@@ -124,7 +131,7 @@ func (w *Worker) carryOut(e Effect) {
 		// A goroutine, since sending waits while the producer's queue is full, and
 		// this loop has to take the acknowledgements that empty it.
 		w.work.Go(func() {
-			w.Deliver(e.Letter, func(err error) { w.results <- Delivered{Letter: e.ID, Err: err} })
+			w.Deliver(e.Letter, func(err error) { w.tell(Delivered{Letter: e.ID, Err: err}) })
 		})
 	case Commit:
 		stored := w.store(e.Next)
@@ -138,10 +145,11 @@ func (w *Worker) carryOut(e Effect) {
 		err := w.Group.Resume(e.Partition)
 		at(w.Log.Info().Err(err), e.Partition).Msg("partition resumed")
 	case Stalled:
-		w.Log.Error().Str("reason", e.Reason).Str("opensearch", e.Words).
-			Msg("OpenSearch takes nothing; trying on, nothing is lost. " + remedy(e.Reason))
+		w.Log.Error().Str("entity", string(e.Entity)).Str("reason", e.Reason).Str("opensearch", e.Words).
+			Str("next", remedy(e.Reason)).Msg("the index takes nothing; trying on, nothing is lost")
 	case Recovered:
-		w.Log.Info().Dur("after", e.After).Msg("OpenSearch takes documents again")
+		w.Log.Info().Str("entity", string(e.Entity)).Stringer("after", e.After.Round(time.Millisecond)).
+			Msg("the index takes documents again")
 	}
 }
 
@@ -151,7 +159,15 @@ func at(line *zerolog.Event, p record.Partition) *zerolog.Event {
 
 // spawn runs job beside the loop and feeds its result to the machine.
 func (w *Worker) spawn(job func() Input) {
-	w.work.Go(func() { w.results <- job() })
+	w.work.Go(func() { w.tell(job()) })
+}
+
+// tell hands a result to the loop, if that still runs.
+func (w *Worker) tell(in Input) {
+	select {
+	case w.results <- in:
+	case <-w.ended:
+	}
 }
 
 // store notes what the next commit is to hold. The loop does it itself, while the
@@ -231,7 +247,7 @@ func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
 		case <-timer.C:
 			w.step(Tick{})
 		case <-deadline.C:
-			w.Log.Warn().Dur("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
+			w.Log.Warn().Stringer("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
 			w.step(Abandon{})
 		}
 	}
@@ -252,7 +268,7 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	select {
 	case <-done:
 	case <-time.After(limit):
-		w.Log.Warn().Dur("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
+		w.Log.Warn().Stringer("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
 	}
 }
 
@@ -265,10 +281,11 @@ func (w *Worker) shutDown() error {
 		partitions = append(partitions, p.Partition)
 	}
 	w.drain(partitions, w.cfg.Shutdown)
+	w.giveUp() // requests that hang: nobody waits for their outcome any more
 
 	done := make(chan error, 1)
 	go func() {
-		w.work.Wait() // marks, and writes that the drain gave up
+		w.work.Wait() // for marks, above all
 		done <- w.Group.Close()
 	}()
 	timeout := time.After(max(w.cfg.Shutdown-time.Since(began), time.Second))
@@ -286,17 +303,21 @@ func (w *Worker) shutDown() error {
 	}
 }
 
-// remedy says what an operator can do about a reason that OpenSearch takes nothing.
+// remedy says what an operator can do about a reason that an index takes nothing.
 func remedy(reason string) string {
 	switch reason {
 	case index.ReasonAliasMissing, index.ReasonScriptMissing:
-		return "Run `indexer setup`."
+		return "run `indexer setup`"
 	case index.ReasonAuth:
-		return "Check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD and the rights of that user."
+		return "check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD and the rights of that user"
 	case index.ReasonBlocked:
-		return "Lift the index's write block; OpenSearch sets one itself when its disk is full."
+		return "lift the index's write block; OpenSearch sets one itself when its disk is full"
+	case index.ReasonUnsafe:
+		return "mend the template, then run `indexer setup` and let the aliases point to a new index"
+	case index.ReasonThrottled:
+		return "none is needed if it passes; else give OpenSearch more nodes or memory"
 	case index.ReasonNetwork, index.ReasonUnavailable:
-		return "Check OPENSEARCH_URLS and whether OpenSearch is up."
+		return "check OPENSEARCH_URLS and whether OpenSearch is up"
 	}
-	return ""
+	return "see what OpenSearch says, and its own log"
 }

@@ -37,12 +37,13 @@ func (c *checks) count(what string) { c.seen[what]++ }
 
 func (c *checks) fail(format string, args ...any) { panic(violation{fmt.Sprintf(format, args...)}) }
 
-// committing checks that everything below a committed offset is settled.
+// committing checks that everything below a committed offset is settled, and that
+// the offset never goes back.
 func (c *checks) committing(m *member, part record.Partition, before, next int64) {
 	w := c.world
 	w.say(m.name, "commits %s at %d", part, next)
 	if next < before {
-		c.count("commits backwards")
+		c.fail("%s commits %s backwards, from %d to %d", m.name, part, before, next)
 	}
 	entries := w.log.parts[part]
 	for c.passed[part] < len(entries) {

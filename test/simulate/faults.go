@@ -72,9 +72,10 @@ func (f *faults) delay(to service) time.Duration {
 	if !f.hits(f.Slow) {
 		return d
 	}
-	return d + w.upTo([...]time.Duration{
+	most := [...]time.Duration{
 		indexCall: 15 * time.Second, redisCall: 500 * time.Millisecond, letterCall: 10 * time.Second, commitCall: 22 * time.Second,
-	}[to])
+	}[to]
+	return d + w.upTo(most>>w.rand.IntN(6)) // of every order of magnitude
 }
 
 // schedule plans all incidents.

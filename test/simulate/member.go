@@ -174,7 +174,7 @@ func (m *member) giveUp(parts []record.Partition, why kind) {
 	m.chunk = slices.DeleteFunc(m.chunk, func(r record.Record) bool { return gone[r.Partition] })
 	done := func() {
 		m.busy = false
-		for p := range gone {
+		for _, p := range parts {
 			delete(m.owned, p)
 			delete(m.stored, p)
 		}

@@ -36,7 +36,7 @@ func (o *operator) recreate() {
 	w.checks.count("indices made again")
 	w.say("operator", "makes %v again, early %v, same name %v", o.entities, o.early, o.sameName)
 	if o.early {
-		o.deleteAndMake(func() { w.after(w.upTo(2*time.Second), o.stopAll) })
+		o.deleteAndMake(func() { w.after(w.upTo(8*time.Second>>w.rand.IntN(5)), o.stopAll) })
 		return
 	}
 	o.stopAll()
