@@ -276,6 +276,28 @@ func TestAbandonLeavesTheRestToTheNextOwner(t *testing.T) {
 	}
 }
 
+// What OpenSearch refuses in a joined write may be an event that was abandoned
+// meanwhile. Found by the simulation: its neighbour became the letter.
+func TestAnAbandonedEventLeavesTheWriteOfItsNeighbour(t *testing.T) {
+	b := newBench(t)
+	b.receive("a")
+	first := only[Write](b, b.wait(time.Second))
+	b.receive("a") // waits behind the first, joined with one of another partition
+	other := record.Partition{Topic: "post.created"}
+	b.step(Assign{Partitions: []Start{{Partition: other}}})
+	p := only[Prepare](b, b.step(Receive{Records: []record.Record{{Partition: other}}}))
+	state := document.Upsert(document.UpsertOrder(9, 1, 1), []document.Field{{Name: "poison", Value: []byte("1")}})
+	b.step(Prepared{Batch: p.Batch, Results: []Preparation{{Change: handlers.Change{
+		Key: document.Key{Entity: document.Post, ID: "a"}, State: state,
+	}}}})
+	b.step(Lose{Partitions: []record.Partition{other}})
+	effects := b.answer(first, result(index.Written))
+	w := only[Write](b, append(effects, b.wait(time.Second)...))
+	if got := w.Actions[0].State; got.Version() != 1 || len(got.Fields) != 1 {
+		t.Fatalf("wrote what was abandoned: %v", got)
+	}
+}
+
 func TestReleaseOfNothingIsAnswered(t *testing.T) {
 	b := newBench(t)
 	only[Released](b, b.step(Release{}))
