@@ -20,7 +20,7 @@ import (
 type Consumer struct {
 	cfg    Config
 	log    zerolog.Logger
-	client *kafka.Consumer
+	client *kafka.Consumer // another one after renew
 	scout  scout
 
 	records    chan []record.Record
@@ -30,15 +30,18 @@ type Consumer struct {
 
 	closing  context.Context // ends at Close
 	close    context.CancelFunc
-	running  sync.Mutex // held by Run
+	running  sync.Mutex   // held by Run
+	renewing sync.RWMutex // held for reading by what uses the client for partitions that are no longer owned
 	lastPoll atomic.Int64
 	joined   atomic.Bool
 
 	// Of the polling goroutine alone.
-	chunk   chunk
-	fatal   error
-	trouble map[string]bool // what was logged of the connection since it was last well
-	missing map[string]bool
+	chunk    chunk
+	fatal    error
+	outworn  bool              // the client is to be replaced
+	topicIDs map[string]string // of what the client has read, by the topic's name
+	trouble  map[string]bool   // what was logged of the connection since it was last well
+	missing  map[string]bool
 
 	mu      sync.Mutex
 	owned   map[record.Partition]*partition
@@ -49,22 +52,16 @@ type Consumer struct {
 // NewConsumer makes a group member. It joins when Run is called. No broker needs
 // to answer yet; an error means that the settings are wrong.
 func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
-	properties := cfg.consumerProperties()
-	properties["go.logs.channel.enable"] = true
-	client, err := kafka.NewConsumer(&properties)
+	client, admin, err := newClient(cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("make Kafka consumer: %w", err)
-	}
-	go forwardLogs(client.Logs(), log)
-	admin, err := kafka.NewAdminClientFromConsumer(client)
-	if err != nil {
-		return nil, fmt.Errorf("make Kafka admin client: %w", err)
+		return nil, err
 	}
 	c := &Consumer{
 		cfg: cfg, log: log, client: client, scout: scout{admin: admin, group: cfg.GroupID},
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]bool{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
+		topicIDs: map[string]string{},
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())
@@ -139,6 +136,8 @@ func (c *Consumer) store(offsets []kafka.TopicPartition) error {
 // Commit writes the stored offsets to the brokers. Nothing stored since the last
 // time is no error. It blocks for up to about 45 s while they are away.
 func (c *Consumer) Commit() error {
+	c.renewing.RLock()
+	defer c.renewing.RUnlock()
 	committed, err := c.client.Commit()
 	if err != nil {
 		if codeOf(err) == kafka.ErrNoOffset {

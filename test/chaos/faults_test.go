@@ -53,25 +53,25 @@ func (r *run) workerFaults() []fault {
 }
 
 // away takes a service away for a while.
-func (r *run) away(service string, end func(string)) func(context.Context, *rand.Rand) {
+func (r *run) away(on *stack.Instance, service string, end func(string)) func(context.Context, *rand.Rand) {
 	return func(ctx context.Context, random *rand.Rand) {
 		end(service)
 		hold(ctx, random, 500*time.Millisecond, 5*time.Second)
-		r.services.Start(service)
+		on.Start(service)
 	}
 }
 
 func (r *run) kafkaFaults() []fault {
 	return []fault{
-		{"stopped, started", r.away(stack.KafkaService, r.services.Stop)},
-		{"killed, started", r.away(stack.KafkaService, r.services.Kill)},
+		{"stopped, started", r.away(r.kafka, stack.KafkaService, r.kafka.Stop)},
+		{"killed, started", r.away(r.kafka, stack.KafkaService, r.kafka.Kill)},
 	}
 }
 
 func (r *run) memoryFaults() []fault {
 	return append(linkFaults(r.memory),
-		fault{"stopped, started", r.away(stack.RedisService, r.services.Stop)},
-		fault{"killed, started", r.away(stack.RedisService, r.services.Kill)},
+		fault{"stopped, started", r.away(r.redis, stack.RedisService, r.redis.Stop)},
+		fault{"killed, started", r.away(r.redis, stack.RedisService, r.redis.Kill)},
 		fault{"flushed", func(context.Context, *rand.Rand) { r.flush() }},
 	)
 }
@@ -104,9 +104,12 @@ func linkFaults(l *link) []fault {
 	}
 	between := func(random *rand.Rand, low, high int64) int64 { return low + random.Int64N(high-low) }
 	return []fault{
-		{"connections cut, none taken", while(func(*rand.Rand) func() { return l.cut() })},
-		{"connections reset", while(func(random *rand.Rand) func() {
-			return l.poison(toxic{"reset_peer", "downstream", 0.7, map[string]int64{"timeout": between(random, 0, 500)}})
+		// Not by closing the port: another process could take it meanwhile.
+		{"every connection cut at once", while(func(*rand.Rand) func() {
+			return l.poison(toxic{"reset_peer", "downstream", 1, map[string]int64{"timeout": 0}})
+		})},
+		{"connections cut after a while", while(func(random *rand.Rand) func() {
+			return l.poison(toxic{"reset_peer", "downstream", 0.7, map[string]int64{"timeout": between(random, 50, 1500)}})
 		})},
 		{"answers delayed", while(func(random *rand.Rand) func() {
 			return l.poison(toxic{"latency", "downstream", 1, map[string]int64{"latency": between(random, 200, 3000), "jitter": 200}})

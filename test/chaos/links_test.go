@@ -54,14 +54,3 @@ func (l *link) poison(bad toxic) (mend func()) {
 		}
 	}
 }
-
-// cut ends every connection and takes no new one until the func that it returns
-// is called.
-func (l *link) cut() (mend func()) {
-	l.proxy.Stop()
-	return func() {
-		if err := l.proxy.Start(); err != nil {
-			l.t.Error(err)
-		}
-	}
-}

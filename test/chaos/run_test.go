@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,15 +35,17 @@ type run struct {
 	seed     uint64
 	duration time.Duration
 	dir      string // binary and logs; kept where the test fails
-	services *stack.Instance
-	cluster  e2e.Cluster
-	broker   e2e.Broker
-	search   *link // workers to refuser, which stands before OpenSearch
-	memory   *link // workers to Redis
-	refuser  *refuser
-	crew     *crew
-	ledger   *ledger
-	tally    *tally
+	// An instance each, since what is done to one instance waits for its turn.
+	kafka, opensearch, redis *stack.Instance
+
+	cluster e2e.Cluster
+	broker  e2e.Broker
+	search  *link // workers to refuser, which stands before OpenSearch
+	memory  *link // workers to Redis
+	refuser *refuser
+	crew    *crew
+	ledger  *ledger
+	tally   *tally
 
 	// calm is held for reading while a fault is on, and for writing by what needs
 	// all else to be in order.
@@ -59,11 +62,13 @@ func newRun(t *testing.T, seed uint64, duration time.Duration) *run {
 	if err != nil {
 		t.Fatalf("build cmd/indexer: %v\n%s", err, out)
 	}
-	r.services = stack.Private(t)
-	r.cluster, r.broker = e2e.Cluster{URL: r.services.OpenSearch}, e2e.Broker{Addresses: r.services.Kafka}
-	r.refuser = newRefuser(t, r.services.OpenSearch)
+	r.opensearch = stack.Private(t, stack.OpenSearchService)
+	r.kafka = stack.Private(t, stack.KafkaService)
+	r.redis = stack.Private(t, stack.RedisService)
+	r.cluster, r.broker = e2e.Cluster{URL: r.opensearch.OpenSearch}, e2e.Broker{Addresses: r.kafka.Kafka}
+	r.refuser = newRefuser(t, r.cluster.URL)
 	r.search = newLink(t, "opensearch", strings.TrimPrefix(r.refuser.url, "http://"))
-	r.memory = newLink(t, "redis", strings.TrimSuffix(strings.TrimPrefix(r.services.Redis, "redis://"), "/0"))
+	r.memory = newLink(t, "redis", strings.TrimSuffix(strings.TrimPrefix(r.redis.Redis, "redis://"), "/0"))
 	r.crew = &crew{run: r}
 	t.Cleanup(r.crew.cleanUp)
 	r.setup()
@@ -117,13 +122,17 @@ func (r *run) command(opensearch, redis string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// setup runs `indexer setup` straight at the services.
+// setup runs `indexer setup` straight at the services, until it works: Kafka may be
+// away just now.
 func (r *run) setup() {
 	r.t.Helper()
-	out, err := r.command(r.services.OpenSearch, r.services.Redis, "setup", "--partitions", fmt.Sprint(partitions)).CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("indexer setup: %v\n%s", err, out)
-	}
+	r.await(recovery, func() string {
+		out, err := r.command(r.cluster.URL, r.redis.Redis, "setup", "--partitions", strconv.Itoa(partitions)).CombinedOutput()
+		if err != nil {
+			return fmt.Sprintf("%v\n%s", err, out)
+		}
+		return ""
+	}, "`indexer setup` to work")
 }
 
 // publishAndFail publishes for as long as faults go on.

@@ -14,8 +14,8 @@ import (
 
 func (r *run) searchFaults() []fault {
 	faults := append(linkFaults(r.search),
-		fault{"stopped, started", r.away(stack.OpenSearchService, r.services.Stop)},
-		fault{"killed, started", r.away(stack.OpenSearchService, r.services.Kill)},
+		fault{"stopped, started", r.away(r.opensearch, stack.OpenSearchService, r.opensearch.Stop)},
+		fault{"killed, started", r.away(r.opensearch, stack.OpenSearchService, r.opensearch.Kill)},
 		fault{"write block set, lifted", func(ctx context.Context, random *rand.Rand) { r.block(ctx, random, "index.blocks.write") }},
 		fault{"disk full block set, lifted", func(ctx context.Context, random *rand.Rand) {
 			r.block(ctx, random, "index.blocks.read_only_allow_delete")
