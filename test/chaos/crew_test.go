@@ -65,7 +65,7 @@ func (c *crew) now() []*worker {
 	return slices.Clone(c.workers)
 }
 
-func (c *crew) start() *worker {
+func (c *crew) start() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.started++
@@ -93,7 +93,6 @@ func (c *crew) start() *worker {
 	}()
 	go w.watch(done)
 	c.workers = append(c.workers, w)
-	return w
 }
 
 func freeAddress(fatal func(...any)) string {
@@ -133,6 +132,7 @@ func (c *crew) kill(w *worker) {
 
 // stop ends a worker with SIGTERM: in time and with exit code 0, whatever is away.
 func (c *crew) stop(w *worker) {
+	w.awaitBegun()
 	began := time.Now()
 	w.signal(syscall.SIGTERM)
 	select {
@@ -181,6 +181,16 @@ func (w *worker) signal(s syscall.Signal) {
 	}
 	if err := w.cmd.Process.Signal(s); err != nil {
 		w.run.t.Errorf("%s: %v", w.name, err)
+	}
+}
+
+// awaitBegun waits until the worker has logged something. Before a process has come
+// to its main function, SIGTERM ends it as it ends any.
+func (w *worker) awaitBegun() {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if info, err := os.Stat(w.log); err == nil && info.Size() > 0 {
+			return
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type link struct {
 // newLink listens on a port of its own and passes on to upstream.
 func newLink(t *testing.T, name, upstream string) *link {
 	t.Helper()
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics write to the global log
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	l := &link{t: t, proxy: toxiproxy.NewProxy(server, name, freeAddress(t.Fatal), upstream)}
 	if err := l.proxy.Start(); err != nil {

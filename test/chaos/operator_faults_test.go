@@ -31,7 +31,7 @@ func (r *run) startOver(context.Context, *rand.Rand) {
 	r.ledger.indicesGone()
 	r.setup()
 	// The group is not empty until those that were killed are missed.
-	r.await(recovery, func() string {
+	r.await(func() string {
 		if err := r.broker.Rewind(r.t.Context(), group); err != nil {
 			return err.Error()
 		}
@@ -46,19 +46,19 @@ func (r *run) remakeTopic(random *rand.Rand, before func()) {
 	topic := prefix + e2e.Topics[random.IntN(len(e2e.Topics))]
 	r.publishing.Lock()
 	defer r.publishing.Unlock()
-	r.await(recovery, r.settled(r.ledger.endsOf(topic)), "the group to have done with "+topic)
+	r.await(r.settled(r.ledger.endsOf(topic)), "the group to have done with "+topic)
 	before()
 	if err := r.broker.Delete(r.t.Context(), topic); err != nil {
 		r.t.Fatal(err)
 	}
 	r.ledger.topicGone(topic)
-	r.await(recovery, func() string {
+	r.await(func() string {
 		if err := r.broker.Create(r.t.Context(), partitions, topic); err != nil {
 			return err.Error()
 		}
 		return ""
 	}, "the topic to be made again")
-	r.await(recovery, func() string {
+	r.await(func() string {
 		empty, err := r.broker.Empty(r.t.Context(), partitions, topic)
 		switch {
 		case err != nil:

@@ -126,7 +126,7 @@ func (r *run) command(opensearch, redis string, args ...string) *exec.Cmd {
 // away just now.
 func (r *run) setup() {
 	r.t.Helper()
-	r.await(recovery, func() string {
+	r.await(func() string {
 		out, err := r.command(r.cluster.URL, r.redis.Redis, "setup", "--partitions", strconv.Itoa(partitions)).CombinedOutput()
 		if err != nil {
 			return fmt.Sprintf("%v\n%s", err, out)
@@ -151,8 +151,8 @@ func (r *run) publishAndFail() {
 func (r *run) mustEndWell() {
 	r.crew.fill()
 	began := time.Now()
-	r.await(recovery, r.settled(r.ledger.ends()), "the group to commit all that was published")
-	r.await(recovery, r.allReady, "every worker to be ready, with no partition paused")
+	r.await(r.settled(r.ledger.ends()), "the group to commit all that was published")
+	r.await(r.allReady, "every worker to be ready, with no partition paused")
 	r.t.Logf("in order again %s after the last fault", time.Since(began).Round(100*time.Millisecond))
 
 	got, err := r.cluster.Snapshot(r.t.Context(), prefix)
@@ -215,16 +215,16 @@ func (r *run) allReady() string {
 }
 
 // await waits until check has nothing to say against it, and fails the test where
-// that takes longer than limit.
-func (r *run) await(limit time.Duration, check func() string, what string) {
+// that takes too long.
+func (r *run) await(check func() string, what string) {
 	r.t.Helper()
 	said := ""
-	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(recovery); ; time.Sleep(100 * time.Millisecond) {
 		if said = check(); said == "" {
 			return
 		}
 		if r.t.Context().Err() != nil || time.Now().After(end) {
-			r.t.Fatalf("waited %s in vain for %s: %s", limit, what, said)
+			r.t.Fatalf("waited %s in vain for %s: %s", recovery, what, said)
 		}
 	}
 }
