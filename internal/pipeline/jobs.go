@@ -64,9 +64,9 @@ func (j Jobs) Write(ctx context.Context, e Write) Written {
 	var moved *index.Target
 	for _, out := range j.Writer.Write(ctx, e.OpaqueID, e.Actions) {
 		space := ""
-		switch {
-		case out.Index == "": // not taken
-		case out.Index == target.Index:
+		switch out.Index {
+		case "": // not taken
+		case target.Index:
 			space = target.UUID
 		default:
 			if moved == nil {

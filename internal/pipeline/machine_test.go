@@ -368,3 +368,48 @@ func TestAPartitionThatHoldsTooMuchForLongIsPaused(t *testing.T) {
 	only[Resume](b, b.wait(time.Second))
 	b.wantEnded("0 duplicate")
 }
+
+// Each bulk request is of one index, and an index that takes nothing holds back its
+// own documents alone.
+func TestTroubleOfOneIndexHoldsUpNoOther(t *testing.T) {
+	b := newBench(t)
+	artist := func() {
+		p := only[Prepare](b, b.step(Receive{Records: []record.Record{{Partition: tp, Offset: b.next}}}))
+		state := document.Upsert(document.UpsertOrder(b.next, 1, 1), nil)
+		b.next++
+		b.step(Prepared{Batch: p.Batch, Results: []Preparation{{Change: handlers.Change{
+			Key: document.Key{Entity: document.Artist, ID: "x"}, State: state,
+		}}}})
+	}
+	b.receive("a")
+	retry := index.Outcome{Result: index.Retry, Reason: "blocked"}
+	stalled := only[Stalled](b, b.answer(only[Write](b, b.wait(time.Second)), retry))
+	if stalled.Entity != document.Post {
+		t.Errorf("stalled: %+v", stalled)
+	}
+	for range 3 {
+		artist()
+		var posts, artists []Write
+		for _, w := range all[Write](b.wait(20 * time.Millisecond)) {
+			if w.Actions[0].Entity == document.Post {
+				posts = append(posts, w)
+			} else {
+				artists = append(artists, w)
+			}
+		}
+		if len(artists) != 1 {
+			t.Fatalf("artists wait for posts: %v", artists)
+		}
+		effects := b.answer(artists[0], result(index.Written))
+		for _, w := range posts {
+			effects = append(effects, b.answer(w, retry)...)
+		}
+		if len(all[Recovered](effects))+len(all[Stalled](effects)) > 0 {
+			t.Fatalf("the state of one index was told again: %v", effects)
+		}
+	}
+	b.wantEnded("1 indexed", "2 indexed", "3 indexed")
+	effects := b.answer(only[Write](b, b.wait(time.Minute)), result(index.Written))
+	only[Recovered](b, effects)
+	b.wantEnded("0 indexed")
+}

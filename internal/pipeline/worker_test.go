@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
@@ -62,5 +63,43 @@ func TestNothingIsStoredAfterTheHandover(t *testing.T) {
 		if want := []string{"store", "store", "done"}; !slices.Equal(g.calls, want) {
 			t.Errorf("calls: %v, want %v", g.calls, want)
 		}
+	})
+}
+
+// hangingWriter answers only when it is given up.
+type hangingWriter struct{}
+
+func (hangingWriter) Write(ctx context.Context, _ string, actions []index.Action) []index.Outcome {
+	<-ctx.Done()
+	return make([]index.Outcome, len(actions)) // retry
+}
+
+// A bulk request that hangs must not hold up a shutdown: Kubernetes would kill the
+// worker, and its offsets would not be committed.
+func TestShutdownIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &slowGroup{records: make(chan []record.Record), rebalances: make(chan stream.Rebalance)}
+		w := NewWorker(Config{MaxEvents: 1, MaxBytes: 1024, Concurrency: 1, Shutdown: 5 * time.Second}, Parts{
+			Group: g, Decoder: handlers.NewMux(""), Memory: &fakeMemory{}, Catalog: &fakeCatalog{}, Writer: hangingWriter{},
+			Observe: func(e Ending) { g.call(string(e.Result)) },
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		g.rebalances <- stream.Rebalance{Kind: stream.Assigned, Partitions: []stream.Start{{Partition: tp}}, Done: func() {}}
+		g.records <- []record.Record{{Partition: record.Partition{Topic: tp.Topic, ID: tp.ID}, Value: []byte(`{"post_id":"1"}`)}}
+		time.Sleep(time.Second)
+		stop()
+		began := time.Now()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("shutdown took %s, SHUTDOWN_TIMEOUT is 5s", took)
+		}
+		if want := []string{"abandoned"}; !slices.Equal(g.calls[:1], want) {
+			t.Errorf("calls: %v, want %v first", g.calls, want)
+		}
+		time.Sleep(3 * time.Minute) // the commit that nobody waited for
 	})
 }

@@ -30,8 +30,7 @@ type Consumer struct {
 
 	closing  context.Context // ends at Close
 	close    context.CancelFunc
-	running  sync.Mutex   // held by Run
-	renewing sync.RWMutex // held for reading by what uses the client for partitions that are no longer owned
+	running  sync.Mutex // held by Run
 	lastPoll atomic.Int64
 	joined   atomic.Bool
 
@@ -42,6 +41,9 @@ type Consumer struct {
 	topicIDs map[string]string // of what the client has read, by the topic's name
 	trouble  map[string]bool   // what was logged of the connection since it was last well
 	missing  map[string]bool
+
+	commits   sync.Mutex                 // held by the one commit under way, and while the client is replaced
+	committed map[record.Partition]int64 // as the client remembers them, whoever owns the partitions
 
 	mu      sync.Mutex
 	owned   map[record.Partition]*partition
@@ -61,7 +63,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]bool{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
-		topicIDs: map[string]string{},
+		committed: map[record.Partition]int64{}, topicIDs: map[string]string{},
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())
@@ -98,60 +100,6 @@ func (c *Consumer) LastPoll() time.Time { return time.Unix(0, c.lastPoll.Load())
 // Joined reports whether the group has given this member its share of the
 // partitions, be it none.
 func (c *Consumer) Joined() bool { return c.joined.Load() }
-
-// Store notes for the next Commit the offset that each partition is to be read
-// from, in this or another member's life: the one after the last record that has
-// ended. Ignored are partitions that this member does not own, and offsets that
-// this ownership has not come to or is past: a late call of an earlier one.
-func (c *Consumer) Store(next map[record.Partition]int64) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	offsets := make([]kafka.TopicPartition, 0, len(next))
-	for id, offset := range next {
-		if p := c.owned[id]; p != nil && p.accepts(offset) {
-			offsets = append(offsets, p.settle(id, offset))
-		}
-	}
-	return c.store(offsets)
-}
-
-// store keeps offsets in the client, which refuses those of partitions that it is
-// not assigned: an explicit commit would move their owner's offset instead.
-func (c *Consumer) store(offsets []kafka.TopicPartition) error {
-	if len(offsets) == 0 {
-		return nil
-	}
-	stored, err := c.client.StoreOffsets(offsets)
-	for _, p := range stored {
-		if p.Error != nil && codeOf(p.Error) != kafka.ErrState {
-			return fmt.Errorf("store the offset of %s: %w", partitionOf(p), p.Error)
-		}
-	}
-	if err != nil && codeOf(err) != kafka.ErrState {
-		return fmt.Errorf("store offsets: %w", err)
-	}
-	return nil
-}
-
-// Commit writes the stored offsets to the brokers. Nothing stored since the last
-// time is no error. It blocks for up to about 45 s while they are away.
-func (c *Consumer) Commit() error {
-	c.renewing.RLock()
-	defer c.renewing.RUnlock()
-	committed, err := c.client.Commit()
-	if err != nil {
-		if codeOf(err) == kafka.ErrNoOffset {
-			return nil
-		}
-		return fmt.Errorf("commit offsets: %w", err)
-	}
-	for _, p := range committed {
-		if p.Error != nil && p.Offset >= 0 {
-			return fmt.Errorf("commit the offset of %s: %w", partitionOf(p), p.Error)
-		}
-	}
-	return nil
-}
 
 // Pause stops reading the partitions until Resume; what was already read of them
 // still comes. Partitions that this member does not own are ignored.

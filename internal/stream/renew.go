@@ -20,7 +20,7 @@ func newClient(cfg Config, log zerolog.Logger) (*kafka.Consumer, *kafka.AdminCli
 	if err != nil {
 		return nil, nil, fmt.Errorf("make Kafka consumer: %w", err)
 	}
-	go forwardLogs(client.Logs(), log)
+	go forwardLogs(client.Logs(), log, &connection{})
 	admin, err := kafka.NewAdminClientFromConsumer(client)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make Kafka admin client: %w", err)
@@ -53,8 +53,8 @@ func (c *Consumer) retire(ctx context.Context, remade []string) {
 // renew replaces the client by a new one, which joins the group anew. Nothing is
 // owned, and nobody looks around.
 func (c *Consumer) renew() error {
-	c.renewing.Lock()
-	defer c.renewing.Unlock()
+	c.commits.Lock()
+	defer c.commits.Unlock()
 	c.joined.Store(false)
 	if err := c.client.Close(); err != nil {
 		return fmt.Errorf("leave the consumer group to join it anew: %w", err)
@@ -67,6 +67,7 @@ func (c *Consumer) renew() error {
 	defer c.mu.Unlock()
 	c.client, c.scout.admin = client, admin
 	clear(c.topicIDs)
+	clear(c.committed)
 	c.outworn, c.suspect, c.chunk = false, false, chunk{}
 	return nil
 }

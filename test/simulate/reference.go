@@ -129,11 +129,11 @@ func fold(history []*entry) expected {
 		}
 	}
 	want.visible = written != nil && (deleted == nil || written.beats(deleted))
-	if written != nil {
+	switch { // what stands highest says it; a delete without a version has none to say
+	case want.visible:
 		want.version = written.number()
-	}
-	if deleted != nil && deleted.versioned {
-		want.version = max(want.version, deleted.version)
+	case deleted != nil && deleted.versioned:
+		want.version = deleted.version
 	}
 	return want
 }
