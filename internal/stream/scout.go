@@ -29,7 +29,7 @@ type place struct {
 // scout asks the brokers. Its methods block until they answer or ctx ends, and
 // may be called from several goroutines.
 type scout struct {
-	client *kafka.Consumer
+	client *kafka.Consumer // nil where there is no member
 	admin  *kafka.AdminClient
 	group  string
 }
@@ -123,15 +123,9 @@ func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, e
 	return found, nil
 }
 
-// committed asks by the member itself. The admin client's question goes to the
-// group's coordinator too, and aborts the whole process where the coordinator goes
-// away meanwhile (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0'
-// of librdkafka 2.15; its issue 4605).
+// committed returns where the group has come to.
 func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]place, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	answer, err := s.client.Committed(partitions, int(committedTimeout.Milliseconds()))
+	answer, err := s.askCoordinator(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +139,29 @@ func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition)
 		found[partitionOf(p)] = place{committed: max(int64(p.Offset), -1), committedID: readMetadata(p.Metadata)}
 	}
 	return found, errors.Join(failed...)
+}
+
+// askCoordinator asks by the member itself where there is one. The admin client's
+// question aborts the whole process where the coordinator goes away meanwhile
+// (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0' of librdkafka
+// 2.15; its issue 4605): a worker must not risk that, a command that looks once may.
+func (s scout) askCoordinator(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.client != nil {
+		return s.client.Committed(partitions, int(committedTimeout.Milliseconds()))
+	}
+	asked := []kafka.ConsumerGroupTopicPartitions{{Group: s.group, Partitions: partitions}}
+	answer, err := s.admin.ListConsumerGroupOffsets(ctx, asked, requestTimeout(ctx))
+	if err != nil {
+		return nil, err
+	}
+	var found []kafka.TopicPartition
+	for _, group := range answer.ConsumerGroupsTopicPartitions {
+		found = append(found, group.Partitions...)
+	}
+	return found, nil
 }
 
 // requestTimeout bounds a request as ctx does: the client's own bound is 60 s.
