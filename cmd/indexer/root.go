@@ -58,6 +58,7 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.setupCommand(),
 		p.runCommand(),
 		p.statusCommand(),
+		p.offsetsCommand(),
 		p.produceCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),

@@ -40,8 +40,9 @@ type Machine struct {
 	mu        sync.Mutex // guards all below, so that a scrape sees it between steps
 	books     books
 	parts     map[record.Partition]*partition
-	owned     []*partition // the same, in the order they came, so that effects have one order
-	releasing []*partition // partitions that are drained
+	owned     []*partition              // the same, in the order they came, so that effects have one order
+	releasing []*partition              // partitions that are drained
+	held      map[record.Partition]bool // by an operator; owned or not
 	docs      documents
 	batches   map[uint64][]*item    // being prepared
 	writes    map[uint64][]*waiting // bulk requests under way
@@ -70,6 +71,7 @@ func NewMachine(cfg Config, random *rand.Rand, observe func(Ending)) *Machine {
 		cfg: cfg, rand: random, observe: observe,
 		books:   newBooks(),
 		parts:   map[record.Partition]*partition{},
+		held:    map[record.Partition]bool{},
 		docs:    newDocuments(),
 		batches: map[uint64][]*item{},
 		writes:  map[uint64][]*waiting{},
@@ -95,6 +97,8 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		m.lose(in)
 	case Fail:
 		m.fail(in)
+	case Hold:
+		m.hold(in)
 	case Receive:
 		m.receive(now, in)
 	case Prepared:
