@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -32,7 +33,7 @@ while no worker runs.`,
 			return misused(errors.New("say what to do with the offsets: show, reset or skip"), `see "indexer offsets --help"`)
 		},
 	}
-	command.AddCommand(p.offsetsShowCommand(), p.offsetsResetCommand())
+	command.AddCommand(p.offsetsShowCommand(), p.offsetsResetCommand(), p.offsetsSkipCommand())
 	return command
 }
 
@@ -112,6 +113,7 @@ func (s offsetScope) topics(cfg stream.Config) ([]string, error) {
 // offsets is where a group stands, and what may change it.
 type offsets struct {
 	cfg        stream.Config
+	log        zerolog.Logger
 	admin      *stream.Admin
 	members    []string
 	partitions []stream.PartitionStatus // sorted, never empty
@@ -127,12 +129,13 @@ func (p *program) withOffsets(ctx context.Context, scope offsetScope, do func(co
 	if err != nil {
 		return misused(err, `see "indexer offsets --help"`)
 	}
-	admin, err := stream.NewAdmin(s.Kafka, s.Log.logger(p.stderr))
+	log := s.Log.logger(p.stderr)
+	admin, err := stream.NewAdmin(s.Kafka, log)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	o := &offsets{cfg: s.Kafka, admin: admin}
+	o := &offsets{cfg: s.Kafka, log: log, admin: admin}
 	if err := o.look(ctx, topics); err != nil {
 		return fmt.Errorf("ask Kafka at %s: %w", strings.Join(s.Kafka.Brokers, ","), err)
 	}

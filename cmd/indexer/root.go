@@ -59,6 +59,7 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.runCommand(),
 		p.statusCommand(),
 		p.offsetsCommand(),
+		p.forgetCommand(),
 		p.produceCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),
