@@ -44,6 +44,7 @@ type TopicSpec struct {
 	ReplicationFactor int           // at least 1, at most the number of brokers
 	Retention         time.Duration // below 0 keeps records for ever
 	MaxMessageBytes   int           // largest record batch; 0 leaves it to the brokers
+	Compact           bool          // keep the last record of each key for ever; Retention does not count
 }
 
 func (s TopicSpec) specification() kafka.TopicSpecification {
@@ -55,7 +56,9 @@ func (s TopicSpec) specification() kafka.TopicSpecification {
 		"cleanup.policy": "delete",
 		"retention.ms":   strconv.FormatInt(retention, 10),
 	}
-	if retention < 0 {
+	if s.Compact {
+		config = map[string]string{"cleanup.policy": "compact"}
+	} else if retention < 0 {
 		config["retention.bytes"] = "-1"
 	}
 	if s.MaxMessageBytes > 0 {
