@@ -31,7 +31,7 @@ func (t *traces) print(out io.Writer) {
 	say("%s %s", strings.Join(names, " or "), printable(t.ID))
 	say("\nTopics: %d records; they are what a rebuild reads, and can't be removed singly", len(t.Topics))
 	t.printRecords(say, t.Topics)
-	say("\nDead letters: %d; they can't be removed singly", len(t.Letters))
+	say("\nDead letters: %d; `indexer dlq purge` removes all that are older than a time", len(t.Letters))
 	t.printRecords(say, t.Letters)
 	say("\nIndices: %d documents", len(t.Indices))
 	for _, c := range t.Indices {

@@ -5,7 +5,6 @@ package forget
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 	"strings"
 
@@ -62,16 +61,14 @@ func (s *Search) Event(r *record.Record) (Place, bool) {
 	return p, s.mentions(r.Key) || s.mentions(r.Value)
 }
 
-// Letter is Event for a dead letter, whose value is that of another record.
+// Letter is Event for a record of the dead-letter topic.
 func (s *Search) Letter(r *record.Record) (Place, bool) {
-	original := *r
-	if topic, ok := r.Header(dlq.HeaderTopic); ok {
-		original.Topic = string(topic) // it may tell the event type
+	letter, err := dlq.Parse(r)
+	if err != nil { // not written by this program
+		return s.Event(r)
 	}
-	p, ok := s.Event(&original)
-	reason, _ := r.Header(dlq.HeaderReason)
-	p.Partition, p.What = r.Partition, cmp.Or(string(reason), p.What)
-	return p, ok
+	p, ok := s.Event(letter.Record)
+	return Place{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, What: letter.Reason, Entity: p.Entity}, ok
 }
 
 // mayHold is a quick look, which a log of millions of records needs. A value with a

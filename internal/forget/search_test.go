@@ -41,9 +41,22 @@ func TestSearch(t *testing.T) {
 				t.Errorf("event: %t %+v, want %t %+v", found, got, tt.found, want)
 			}
 
-			r.Headers = []record.Header{{Key: dlq.HeaderTopic, Value: []byte(tt.topic)}, {Key: dlq.HeaderReason, Value: []byte("rejected_by_index")}}
-			r.Topic, want.Topic, want.What = "letters", "letters", "rejected_by_index"
-			if got, found := s.Letter(&r); found != tt.found || found && got != want {
+			letter := record.Record{Partition: record.Partition{Topic: "letters", ID: 3}, Offset: 5, Timestamp: 2000, Key: r.Key, Value: r.Value}
+			for _, h := range [][2]string{
+				{dlq.HeaderReason, "rejected_by_index"},
+				{dlq.HeaderError, "words"},
+				{dlq.HeaderTopic, tt.topic},
+				{dlq.HeaderPartition, "1"},
+				{dlq.HeaderOffset, "9"},
+				{dlq.HeaderTimestamp, "1000"},
+				{dlq.HeaderEventID, "e"},
+				{dlq.HeaderCorrelationID, ""},
+				{dlq.HeaderFailedAt, "2026-03-01T00:00:00Z"},
+			} {
+				letter.Headers = append(letter.Headers, record.Header{Key: h[0], Value: []byte(h[1])})
+			}
+			want = Place{Partition: letter.Partition, Offset: 5, Timestamp: 2000, What: "rejected_by_index", Entity: tt.entity}
+			if got, found := s.Letter(&letter); found != tt.found || found && got != want {
 				t.Errorf("letter: %t %+v, want %t %+v", found, got, tt.found, want)
 			}
 		})
