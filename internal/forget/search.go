@@ -41,24 +41,28 @@ type Place struct {
 	record.Partition
 	Offset    int64
 	Timestamp int64  // milliseconds, as of the record; -1 where it has none
-	What      string // its event type, or why it can't be read as an event
-	// Entity is that of the event; empty where the record can't be read as an event
-	// but mentions the id, so that only a person can tell.
+	What      string // its event type, or why it was refused
+	// Entity is that of the event; empty where the record mentions the id, and is too
+	// broken to tell whose it is.
 	Entity document.Entity
 }
 
-// Event reports whether r is an event of the entity, or is none but mentions the id.
+// Event reports whether r is an event of the entity, refused or not, or mentions
+// the id and is too broken to tell whose it is.
 func (s *Search) Event(r *record.Record) (Place, bool) {
 	if !s.mayHold(r) {
 		return Place{}, false
 	}
 	event, change, rejection := s.mux.Decode(r)
-	p := Place{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, What: event.Type, Entity: change.Entity}
-	if rejection == nil {
-		return p, change.ID == s.id && slices.Contains(s.entities, change.Entity)
+	p := Place{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp, What: event.Type}
+	if rejection != nil {
+		p.What = string(rejection.Reason)
 	}
-	p.What, p.Entity = string(rejection.Reason), ""
-	return p, s.mentions(r.Key) || s.mentions(r.Value)
+	if change.ID == "" {
+		return p, s.mentions(r.Key) || s.mentions(r.Value)
+	}
+	p.Entity = change.Entity
+	return p, change.ID == s.id && slices.Contains(s.entities, change.Entity)
 }
 
 // Letter is Event for a record of the dead-letter topic.

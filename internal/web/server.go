@@ -42,8 +42,8 @@ const shortestToken = 16
 type Views struct {
 	// Alive returns why the process should be restarted, nil while it need not.
 	Alive func() error
-	// Ready returns what keeps the worker from doing its work, each as a sentence.
-	Ready func(ctx context.Context) []string
+	// Ready returns whether the worker does its work, and what is not as it should be.
+	Ready func(ctx context.Context) Readiness
 	// Status returns what /status shows, as anything that marshals to JSON.
 	Status func(ctx context.Context) any
 	// Metrics is what /metrics shows.
@@ -51,6 +51,12 @@ type Views struct {
 	// Pause pauses a partition or, with on false, reads it again. An error that is
 	// [ErrNoSuchPartition] is the asker's fault. Nil where there is no /admin.
 	Pause func(ctx context.Context, topic string, partition int32, on bool) (Paused, error)
+}
+
+// Readiness is what /readyz tells.
+type Readiness struct {
+	Problems []string // keep the worker from its work: it is not ready
+	Notes    []string // are not as they should be, but the worker goes on
 }
 
 // Server is an HTTP server on a port that is already bound.
@@ -100,11 +106,12 @@ func (v Views) routes(admin config.Secret) http.Handler {
 		respond(w, http.StatusOK, probe{Status: "alive"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if problems := v.Ready(r.Context()); len(problems) > 0 {
-			respond(w, http.StatusServiceUnavailable, probe{Status: "not ready", Problems: problems})
-			return
+		ready := v.Ready(r.Context())
+		body, code := probe{Status: "ready", Problems: ready.Problems, Notes: ready.Notes}, http.StatusOK
+		if len(ready.Problems) > 0 {
+			body.Status, code = "not ready", http.StatusServiceUnavailable
 		}
-		respond(w, http.StatusOK, probe{Status: "ready"})
+		respond(w, code, body)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusOK, v.Status(r.Context()))
@@ -121,6 +128,7 @@ func (v Views) routes(admin config.Secret) http.Handler {
 type probe struct {
 	Status   string   `json:"status"`
 	Problems []string `json:"problems,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
 }
 
 func respond(w http.ResponseWriter, code int, body any) {
