@@ -69,7 +69,7 @@ offset of the log, the lag, the topic's id, and what keeps a worker from reading
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return p.withOffsets(c.Context(), scope, func(ctx context.Context, o *offsets) error {
+			return p.withOffsets(c.Context(), scope, func(_ context.Context, o *offsets) error {
 				if asJSON {
 					return o.printJSON(p.stdout)
 				}
