@@ -82,7 +82,7 @@ func (c copyTrace) advice() string {
 	case !c.Contents:
 		return "tombstone without contents: nothing to remove"
 	case c.Standing == index.Live:
-		return fmt.Sprintf("contents: publish a %s.deleted event", c.Entity)
+		return fmt.Sprintf("contents: publish the event %s.deleted", c.Entity)
 	default:
 		return "contents: newer than the live index; delete the index where no rebuild works on it"
 	}
