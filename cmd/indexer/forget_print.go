@@ -29,15 +29,16 @@ func (t *traces) print(out io.Writer) {
 		names[i] = string(entity)
 	}
 	say("%s %s", strings.Join(names, " or "), printable(t.ID))
-	say("\nTopics: %d records; they are what a rebuild reads, and can't be removed singly", len(t.Topics))
+	say("\nRecords in topics: %d; a rebuild reads them, and they can't be removed singly", len(t.Topics))
 	t.printRecords(say, t.Topics)
 	say("\nDead letters: %d; `indexer dlq purge` removes all that are older than a time", len(t.Letters))
 	t.printRecords(say, t.Letters)
-	say("\nIndices: %d documents", len(t.Indices))
+	say("\nDocuments in indices: %d", len(t.Indices))
 	for _, c := range t.Indices {
 		say("  %s  %s, %s", c.Index, c.Standing, c.advice())
 	}
 	say("\nRedis: %s", t.Redis)
+	say("\nWhat bounds the life of the rest: docs/operations.md, \"Privacy\"")
 }
 
 func (t *traces) printRecords(say func(string, ...any), list []recordTrace) {

@@ -111,9 +111,9 @@ func (p *program) resetOffsets(ctx context.Context, o *offsets, to target, ask c
 	}
 	_, _ = fmt.Fprintf(p.stdout, "consumer group %s is to go on at %s:\n\n", o.cfg.GroupID, to.text)
 	again, over := o.printMoves(p.stdout, places)
-	_, _ = fmt.Fprintf(p.stdout, "%d offsets are read again, which changes nothing; %d are passed over\n", again, over)
+	_, _ = fmt.Fprintf(p.stdout, "offsets read again: %d, which changes nothing; passed over: %d\n", again, over)
 	if over > 0 {
-		p.warn(fmt.Sprintf("the events of %d offsets would be missing from the index until they are read after all", over))
+		p.warn("the events that are passed over would be missing from the index until they are read after all")
 	}
 	switch err := o.idle(); {
 	case ask.dryRun && err != nil:
@@ -130,7 +130,7 @@ func (p *program) resetOffsets(ctx context.Context, o *offsets, to target, ask c
 	if err := o.set(ctx, next); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "done: %d partitions\n", len(next))
+	_, err = fmt.Fprintf(p.stdout, "done; partitions moved: %d\n", len(next))
 	return err
 }
 

@@ -113,14 +113,14 @@ func (p *program) skipOffsets(ctx context.Context, o *offsets, reach skipReach, 
 	if next <= stretch.From {
 		return failed(fmt.Errorf("there is no record to pass over: the group goes on at %d and the log ends at %d", stretch.From, s.High), "")
 	}
-	_, _ = fmt.Fprintf(p.stdout, "\n%d records; it would go on at offset %d instead of %d\n", passed, next, stretch.From)
+	_, _ = fmt.Fprintf(p.stdout, "\nrecords passed over: %d; it would go on at offset %d instead of %d\n", passed, next, stretch.From)
 	if passed < reach.count {
 		p.warn("there are no more than these; what is published until the move is not passed over")
 	}
 	if ask.dryRun {
 		return nil
 	}
-	if err := p.confirm(fmt.Sprintf("Never index these %d records?", passed), ask.yes); err != nil {
+	if err := p.confirm("Pass over these records?", ask.yes); err != nil {
 		return err
 	}
 	if err := o.set(ctx, []stream.NextOffset{{Partition: s.Partition, TopicID: s.TopicID, Offset: next}}); err != nil {
