@@ -217,7 +217,7 @@ func (t *traces) lookInOpenSearch(ctx context.Context, cfg index.Config, remove 
 		}
 		for _, c := range copies {
 			found := copyTrace{Entity: c.Entity, Index: c.Index, Standing: c.Standing, Contents: !c.Deleted}
-			if remove && c.Standing == index.Kept {
+			if remove && c.Standing == index.StandingKept {
 				err := client.RemoveCopy(ctx, c)
 				failures = append(failures, err)
 				found.Removed = err == nil

@@ -75,14 +75,14 @@ func (c copyTrace) advice() string {
 	switch {
 	case c.Removed:
 		return "removed"
-	case c.Standing == index.Kept:
+	case c.Standing == index.StandingKept:
 		if c.Contents {
 			return "contents: --yes removes it"
 		}
 		return "tombstone without contents: --yes removes it"
 	case !c.Contents:
 		return "tombstone without contents: nothing to remove"
-	case c.Standing == index.Live:
+	case c.Standing == index.StandingLive:
 		return fmt.Sprintf("contents: publish the event %s.deleted", c.Entity)
 	default:
 		return "contents: newer than the live index; delete the index where no rebuild works on it"

@@ -20,9 +20,9 @@ type Standing string
 
 // What an index can be.
 const (
-	Live  Standing = "live"  // behind an alias: searched or written
-	Kept  Standing = "kept"  // older than the live one: replaced, and kept for a way back
-	Newer Standing = "newer" // neither: of a rebuild under way, or of one that was taken back
+	StandingLive  Standing = "live"  // behind an alias: searched or written
+	StandingKept  Standing = "kept"  // older than the live one: replaced, and kept for a way back
+	StandingNewer Standing = "newer" // neither: of a rebuild under way, or of one that was taken back
 )
 
 // Copy is one document that an index holds.
@@ -79,11 +79,11 @@ func (c *Client) ownIndices(ctx context.Context, entity document.Entity) (map[st
 func (s standing) of(name string) Standing {
 	switch {
 	case slices.Contains(s.read, name) || slices.Contains(s.write, name) || slices.Contains(s.obstacles, name):
-		return Live
+		return StandingLive
 	case s.target != "" && name < s.target:
-		return Kept
+		return StandingKept
 	default:
-		return Newer
+		return StandingNewer
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *Client) RemoveCopy(ctx context.Context, from Copy) error {
 	if err != nil {
 		return err
 	}
-	if now := s.of(from.Index); now != Kept {
+	if now := s.of(from.Index); now != StandingKept {
 		return fmt.Errorf("remove a document from index %s: the index is %s, only kept ones are cleaned", from.Index, now)
 	}
 	line := append(append([]byte(`{"delete":{"_index":"`), from.Index...), `","_id":`...)

@@ -36,7 +36,7 @@ func TestCopies(t *testing.T) {
 		call[any](t, client, http.MethodPost, "/_bulk", `{"index":{"_index":"`+index+`","_id":"`+id+`"}}
 `+string(created(1, `{"title":"t"}`).AppendSource(nil))+"\n")
 	}
-	want := []Copy{{Index: kept, Standing: Kept}, {Index: target, Standing: Live}, {Index: newer, Standing: Newer}}
+	want := []Copy{{Index: kept, Standing: StandingKept}, {Index: target, Standing: StandingLive}, {Index: newer, Standing: StandingNewer}}
 	for i := range want {
 		want[i].Key = document.Key{Entity: document.Post, ID: id}
 	}

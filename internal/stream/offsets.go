@@ -20,7 +20,7 @@ func (a *Admin) Members(ctx context.Context, group string) ([]string, error) {
 	defer cancel()
 	answer, err := a.client.DescribeConsumerGroups(ctx, []string{group}, requestTimeout(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("describe group %s: %w", group, err)
+		return nil, fmt.Errorf("describe group %s: %w", group, a.connection.explain(err))
 	}
 	var members []string
 	for _, description := range answer.ConsumerGroupDescriptions {
@@ -49,7 +49,7 @@ func (a *Admin) OffsetsAt(ctx context.Context, partitions []PartitionStatus, at 
 	}
 	found, err := scout{admin: a.client}.offsets(ctx, asked, kafka.NewOffsetSpecForTimestamp(at.UnixMilli()))
 	if err != nil {
-		return nil, fmt.Errorf("look up the offsets at %s: %w", at.Format(time.RFC3339), err)
+		return nil, fmt.Errorf("look up the offsets at %s: %w", at.Format(time.RFC3339), a.connection.explain(err))
 	}
 	for _, p := range partitions {
 		switch offset, ok := found[p.Partition]; {
@@ -86,7 +86,7 @@ func (a *Admin) SetOffsets(ctx context.Context, group string, next []NextOffset)
 	answer, err := a.client.AlterConsumerGroupOffsets(ctx,
 		[]kafka.ConsumerGroupTopicPartitions{{Group: group, Partitions: offsets}}, requestTimeout(ctx))
 	if err != nil {
-		return fmt.Errorf("set the offsets of group %s: %w", group, groupActive(err))
+		return fmt.Errorf("set the offsets of group %s: %w", group, groupActive(a.connection.explain(err)))
 	}
 	var failed []error
 	for _, done := range answer.ConsumerGroupsTopicPartitions {

@@ -110,7 +110,7 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, fn func(record.Record
 		return fmt.Errorf("make Kafka consumer: %w", err)
 	}
 	defer func() { _ = client.Close() }() // nothing is stored that could fail to be committed
-	go forwardLogs(client.Logs(), r.log)
+	go forwardLogs(client.Logs(), r.log, &connection{})
 	if err := client.IncrementalAssign(from); err != nil {
 		return fmt.Errorf("assign partitions: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -27,8 +28,10 @@ type Config struct {
 // Validate names every wrong setting.
 func (c Config) Validate() error {
 	var wrong []error
-	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+	if _, port, err := net.SplitHostPort(c.Addr); err != nil {
 		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: %q is not host:port, such as :8080 or 127.0.0.1:8080", c.Addr))
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: the port of %q must be a number from 0 (any free one) to 65535", c.Addr))
 	}
 	if n := len(c.AdminToken); 0 < n && n < shortestToken {
 		wrong = append(wrong, fmt.Errorf("ADMIN_TOKEN: has %d bytes, which can be guessed; use %d or more, such as of `openssl rand -hex 16`", n, shortestToken))
