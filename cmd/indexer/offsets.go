@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -206,17 +206,15 @@ func (o *offsets) printJSON(out io.Writer) error {
 func (o *offsets) print(out io.Writer) error {
 	for topic, partitions := range o.byTopic() {
 		_, _ = fmt.Fprintf(out, "%s  (topic id %s)\n", topic, orNone(partitions[0].TopicID))
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		_, _ = fmt.Fprintln(w, "PARTITION\tCOMMITTED\tLOW\tHIGH\tLAG\tPROBLEM\t")
+		rows := newTable(0, "partition", "committed", "low", "high", "lag", "problem")
 		for _, s := range partitions {
 			problem := "no"
 			if s.Problem != nil {
 				problem = "yes"
 			}
-			_, _ = fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%s\t\n", s.ID, offsetOrNone(s.Committed), s.Low, s.High, s.Lag, problem)
+			rows.AppendRow(table.Row{s.ID, offsetOrNone(s.Committed), s.Low, s.High, s.Lag, problem})
 		}
-		_ = w.Flush() // the last line tells
-		_, _ = fmt.Fprintln(out)
+		_, _ = fmt.Fprintf(out, "%s\n\n", rows.Render()) // the last line tells
 	}
 	for _, s := range o.partitions {
 		if s.Problem != nil {

@@ -7,9 +7,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/record"
@@ -139,17 +139,15 @@ func (p *program) resetOffsets(ctx context.Context, o *offsets, to target, ask c
 func (o *offsets) printMoves(out io.Writer, to map[record.Partition]int64) (again, over int64) {
 	for topic, partitions := range o.byTopic() {
 		_, _ = fmt.Fprintln(out, topic)
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		_, _ = fmt.Fprintln(w, "PARTITION\tFROM\tTO\tREAD AGAIN\tPASSED OVER\t")
+		rows := newTable(0, "partition", "from", "to", "read again", "passed over")
 		for _, s := range partitions {
 			// What the log has lost is passed over in any case.
 			from := min(max(s.Start, s.Low), s.High)
 			back, ahead := max(from-to[s.Partition], 0), max(to[s.Partition]-from, 0)
-			_, _ = fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t\n", s.ID, s.Start, to[s.Partition], back, ahead)
+			rows.AppendRow(table.Row{s.ID, s.Start, to[s.Partition], back, ahead})
 			again, over = again+back, over+ahead
 		}
-		_ = w.Flush() // the caller's last line tells
-		_, _ = fmt.Fprintln(out)
+		_, _ = fmt.Fprintf(out, "%s\n\n", rows.Render()) // the caller's last line tells
 	}
 	return again, over
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -164,14 +162,4 @@ func (o *offsets) list(ctx context.Context, reader *stream.Reader, stretch strea
 		return passed, next, fmt.Errorf("read the records of %s: %w", stretch.Partition, err)
 	}
 	return passed, next, nil
-}
-
-// printable returns text without what would steer a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
 }
