@@ -59,6 +59,7 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.runCommand(),
 		p.statusCommand(),
 		p.produceCommand(),
+		p.dlqCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),
 		p.docsCommand(),
