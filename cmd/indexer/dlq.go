@@ -119,7 +119,8 @@ func (d *deadLetters) close() { d.stream.Close() }
 func (d *deadLetters) list(ctx context.Context) (*dlq.Listing, error) {
 	listing, err := d.reader.List(ctx)
 	if err != nil {
-		return nil, failed(err, "check that KAFKA_BROKERS names running brokers ("+strings.Join(d.settings.Kafka.Brokers, ",")+")")
+		return nil, failed(err, fmt.Sprintf("check KAFKA_BROKERS (%s) and KAFKA_DLQ_TOPIC (%s)",
+			strings.Join(d.settings.Kafka.Brokers, ","), d.settings.Kafka.DLQTopic))
 	}
 	return listing, nil
 }

@@ -103,7 +103,7 @@ func (p *program) dlqPurge(ctx context.Context, flags purgeFlags) error {
 		return err
 	}
 	plan := listing.PlanPurge(choice.mayGo, choice.strangers)
-	refused := choice.asks && !flags.yes && !flags.dryRun
+	refused := choice.asks && plan.Open > 0 && !flags.yes && !flags.dryRun
 	if !refused && !flags.dryRun {
 		if err := p.purge(ctx, d, plan); err != nil {
 			return failed(err, "repeat the command: it goes on where it stopped")

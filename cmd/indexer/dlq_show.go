@@ -186,9 +186,11 @@ func (v letterView) print(out io.Writer, asJSON bool) error {
 	return err
 }
 
-// row writes a name and its value; what has several lines stands indented below.
+// row writes a name and its value, where there is one.
 func row(b *strings.Builder, name, value string) {
-	fmt.Fprintf(b, "%-15s %s\n", name, value)
+	if value != "" {
+		fmt.Fprintf(b, "%-15s %s\n", name, value)
+	}
 }
 
 func (v letterView) describe(b *strings.Builder) {

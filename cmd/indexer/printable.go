@@ -33,8 +33,9 @@ func printable(text string) string {
 // included. Joiners pass, since emoji are made with them; marks that turn the
 // direction of writing do not.
 func isPlain(bytes []byte) bool {
-	for _, r := range string(bytes) {
-		if r == utf8.RuneError || !unicode.IsGraphic(r) && r != '\n' && r != '\t' && r != '\r' && r != '\u200c' && r != '\u200d' {
+	text := strings.ReplaceAll(string(bytes), "\r\n", "\n") // a lone \r would overwrite what stands before it
+	for _, r := range text {
+		if r == utf8.RuneError || !unicode.IsGraphic(r) && r != '\n' && r != '\t' && r != '\u200c' && r != '\u200d' {
 			return false
 		}
 	}
