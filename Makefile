@@ -11,7 +11,7 @@ TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-short fuzz lint fmt clean
+.PHONY: help build docs demo up down stack-status test test-short fuzz bench lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) $$package; \
 		done; \
 	done
+
+bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
+	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
 
 lint: ## check style, mistakes and the arrows of import; golangci-lint is pinned in tools/go.mod
 	go tool -modfile=tools/go.mod golangci-lint run

@@ -32,12 +32,18 @@ func (c Config) Validate() error {
 type Views struct {
 	// Alive returns why the process should be restarted, nil while it need not.
 	Alive func() error
-	// Ready returns what keeps the worker from doing its work, each as a sentence.
-	Ready func(ctx context.Context) []string
+	// Ready returns whether the worker does its work, and what is not as it should be.
+	Ready func(ctx context.Context) Readiness
 	// Status returns what /status shows, as anything that marshals to JSON.
 	Status func(ctx context.Context) any
 	// Metrics is what /metrics shows.
 	Metrics prometheus.Gatherer
+}
+
+// Readiness is what /readyz tells.
+type Readiness struct {
+	Problems []string // keep the worker from its work: it is not ready
+	Notes    []string // are not as they should be, but the worker goes on
 }
 
 // Server is an HTTP server on a port that is already bound.
@@ -87,11 +93,12 @@ func (v Views) routes() http.Handler {
 		respond(w, http.StatusOK, probe{Status: "alive"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if problems := v.Ready(r.Context()); len(problems) > 0 {
-			respond(w, http.StatusServiceUnavailable, probe{Status: "not ready", Problems: problems})
-			return
+		ready := v.Ready(r.Context())
+		body, code := probe{Status: "ready", Problems: ready.Problems, Notes: ready.Notes}, http.StatusOK
+		if len(ready.Problems) > 0 {
+			body.Status, code = "not ready", http.StatusServiceUnavailable
 		}
-		respond(w, http.StatusOK, probe{Status: "ready"})
+		respond(w, code, body)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusOK, v.Status(r.Context()))
@@ -104,6 +111,7 @@ func (v Views) routes() http.Handler {
 type probe struct {
 	Status   string   `json:"status"`
 	Problems []string `json:"problems,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
 }
 
 func respond(w http.ResponseWriter, code int, body any) {
