@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -29,7 +29,8 @@ func (p *program) dlqListCommand() *cobra.Command {
 		Short: "List dead letters, those that failed last at the end",
 		Long: `list reads the dead-letter topic from its beginning to its present end and prints a
 line for each open letter. LETTER is what "dlq show" takes: partition and offset in
-the dead-letter topic. FROM is the place of the original record.`,
+the dead-letter topic. FROM is the place of the original record. The table fits 80
+columns; --json has everything in full.`,
 		Example: `  indexer dlq list
   indexer dlq list --reason rejected_by_index --since 24h
   indexer dlq list --entity post/123 --all
@@ -147,34 +148,50 @@ func printLines(out io.Writer, letters []*dlq.Entry) error {
 // printTable writes a table that fits 80 columns: what is too long of a document's
 // id or of the original place is cut, "dlq show" has all of it.
 func printTable(out io.Writer, letters []*dlq.Entry, now time.Time, withDone bool) error {
-	const widest, entityWidth, fromWidth = 80, 16, 30
+	const widest, gap = 80, 2
 	if len(letters) == 0 {
 		return nil
 	}
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	done := func(text string) string {
-		if !withDone {
-			return ""
-		}
-		return text + "\t"
-	}
-	_, _ = fmt.Fprintf(w, "LETTER\tAGE\tREASON\t%sDOCUMENT\tFROM\n", done("REPLAYED"))
+	rows := [][]string{{"LETTER", "AGE", "REASON", "DOCUMENT", "DONE", "FROM"}}
 	for _, e := range letters {
-		replayed := "no"
-		if !e.Open() {
-			replayed = "yes"
-		}
-		_, _ = fmt.Fprintf(w, "%d/%d\t%s\t%s\t%s%s\t%s\n", e.At.ID, e.At.Offset, age(now.Sub(e.FailedAt)), cutTail(printable(e.Reason), 18),
-			done(replayed), cutTail(documentName(e), entityWidth), cutHead(printable(e.Place.String()), fromWidth))
+		rows = append(rows, tableRow(e, now))
 	}
-	_ = w.Flush() // to memory
-	for line := range strings.Lines(table.String()) {
-		if _, err := fmt.Fprintln(out, cutTail(strings.TrimRight(line, "\n"), widest)); err != nil {
+	room := widest
+	widths := make([]int, len(rows[0])-1) // the last column has what is left
+	for i := range widths {
+		if rows[0][i] == "DONE" && !withDone {
+			continue
+		}
+		for _, row := range rows {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+		room -= widths[i] + gap
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, width := range widths {
+			if width > 0 {
+				fmt.Fprintf(&line, "%-*s", width+gap, row[i])
+			}
+		}
+		line.WriteString(cutHead(row[len(widths)], room))
+		if _, err := fmt.Fprintln(out, line.String()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func tableRow(e *dlq.Entry, now time.Time) []string {
+	const reasonWidth, documentWidth = 18, 16
+	done := "no"
+	if !e.Open() {
+		done = "yes"
+	}
+	return []string{
+		fmt.Sprintf("%d/%d", e.At.ID, e.At.Offset), age(now.Sub(e.FailedAt)), cutTail(printable(e.Reason), reasonWidth),
+		cutTail(documentName(e), documentWidth), done, printable(e.Place.String()),
+	}
 }
 
 // documentName is "post/123", or what is known of it.

@@ -50,8 +50,9 @@ func want(t *testing.T, got, want Report) {
 	}
 }
 
-func source(c *cluster, id string) string {
-	return string(c.states[document.Key{Entity: document.Post, ID: id}].AppendSource(nil))
+// source returns the document of post 1.
+func source(c *cluster) string {
+	return string(c.states[document.Key{Entity: document.Post, ID: "1"}].AppendSource(nil))
 }
 
 func TestReplayBringsInWhatNowSucceedsOnce(t *testing.T) {
@@ -77,7 +78,7 @@ func TestReplayBringsInWhatNowSucceedsOnce(t *testing.T) {
 		c.Write(t.Context(), "", []index.Action{{Key: change.Key, State: change.State}})
 	}
 	want(t, b.run(t, c), Report{Letters: 3, Indexed: 1, Stale: 1, Failed: 1, Reasons: map[string]int{"invalid_json": 1}})
-	if got := source(c, "1"); !strings.HasPrefix(got, `{"mood":"blue","post_id":"1","title":"three","version":3`) {
+	if got := source(c); !strings.HasPrefix(got, `{"mood":"blue","post_id":"1","title":"three","version":3`) {
 		t.Errorf("post 1 is %s", got)
 	}
 	if c.states[document.Key{Entity: document.Post, ID: "2"}].Visible() {
@@ -107,12 +108,12 @@ func TestACrashBeforeTheAcknowledgementIsHarmless(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	want(t, report, Report{Letters: 1, Indexed: 1, Unmarked: 1})
-	before := source(c, "1")
+	before := source(c)
 
 	b.refuse = nil
 	want(t, b.run(t, c), Report{Letters: 1, Stale: 1})
-	if source(c, "1") != before {
-		t.Errorf("%s is now %s", before, source(c, "1"))
+	if source(c) != before {
+		t.Errorf("%s is now %s", before, source(c))
 	}
 	want(t, b.run(t, c), Report{})
 }
