@@ -9,9 +9,10 @@ LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 TEST_PACKAGES_AT_ONCE ?= 2
 TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
+SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-short fuzz bench lint fmt clean
+.PHONY: help build docs demo up down stack-status test test-short fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,8 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 
 bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
+simulate: ## run the worker's decisions against SEEDS (100000) random worlds; see docs/simulation.md
+	go test ./test/simulate -run TestSimulation -timeout 2h -v -seeds $(SEEDS)
 
 lint: ## check style, mistakes and the arrows of import; golangci-lint is pinned in tools/go.mod
 	go tool -modfile=tools/go.mod golangci-lint run

@@ -30,7 +30,7 @@ type store struct {
 }
 
 func openStore(cfg Config) (*store, error) {
-	options, err := redis.ParseURL(cfg.URL.Reveal())
+	options, err := cfg.options()
 	if err != nil {
 		return nil, cfg.Validate()
 	}

@@ -3,18 +3,17 @@ package index
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/go-json-experiment/json"
 	"github.com/opensearch-project/opensearch-go/v2"
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
@@ -56,7 +55,7 @@ func NewClient(cfg Config) (*Client, error) {
 		options.Addresses = append(options.Addresses, strings.TrimSpace(u))
 	}
 	if cfg.AWSRegion != "" {
-		loaded, err := awsconfig.LoadDefaultConfig(context.Background(), awsconfig.WithRegion(cfg.AWSRegion))
+		loaded, err := loadAWS(cfg.AWSRegion)
 		if err != nil {
 			return nil, fmt.Errorf("load AWS settings: %w", err)
 		}
@@ -71,24 +70,16 @@ func NewClient(cfg Config) (*Client, error) {
 	return &Client{cfg: cfg, os: client, script: mergeScript()}, nil
 }
 
+// loadAWS reads the AWS environment. The SDK's own log lines would go to stderr
+// past our log; what matters of them is in the error of a request.
+func loadAWS(region string) (aws.Config, error) {
+	return awsconfig.LoadDefaultConfig(context.Background(), awsconfig.WithRegion(region), awsconfig.WithLogger(logging.Nop{}))
+}
+
 func newTransport(cfg Config) (*http.Transport, error) {
-	security := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("OPENSEARCH_CA_FILE: %w", err)
-		}
-		security.RootCAs = x509.NewCertPool()
-		if !security.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("OPENSEARCH_CA_FILE: %s holds no PEM certificate", cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("OPENSEARCH_CERT_FILE: %w", err)
-		}
-		security.Certificates = []tls.Certificate{pair}
+	security, err := cfg.tls()
+	if err != nil {
+		return nil, err
 	}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,

@@ -40,6 +40,9 @@ type Consumer struct {
 	trouble map[string]bool // what was logged of the connection since it was last well
 	missing map[string]bool
 
+	commits   sync.Mutex                 // held by the one commit under way
+	committed map[record.Partition]int64 // as the client remembers them, whoever owns the partitions
+
 	mu      sync.Mutex
 	owned   map[record.Partition]*partition
 	holding bool // the reader takes nothing, so every partition is paused
@@ -55,7 +58,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka consumer: %w", err)
 	}
-	go forwardLogs(client.Logs(), log)
+	go forwardLogs(client.Logs(), log, &connection{})
 	admin, err := kafka.NewAdminClientFromConsumer(client)
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
@@ -65,6 +68,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]bool{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
+		committed: map[record.Partition]int64{},
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())
@@ -101,58 +105,6 @@ func (c *Consumer) LastPoll() time.Time { return time.Unix(0, c.lastPoll.Load())
 // Joined reports whether the group has given this member its share of the
 // partitions, be it none.
 func (c *Consumer) Joined() bool { return c.joined.Load() }
-
-// Store notes for the next Commit the offset that each partition is to be read
-// from, in this or another member's life: the one after the last record that has
-// ended. Ignored are partitions that this member does not own, and offsets that
-// this ownership has not come to or is past: a late call of an earlier one.
-func (c *Consumer) Store(next map[record.Partition]int64) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	offsets := make([]kafka.TopicPartition, 0, len(next))
-	for id, offset := range next {
-		if p := c.owned[id]; p != nil && p.accepts(offset) {
-			offsets = append(offsets, p.settle(id, offset))
-		}
-	}
-	return c.store(offsets)
-}
-
-// store keeps offsets in the client, which refuses those of partitions that it is
-// not assigned: an explicit commit would move their owner's offset instead.
-func (c *Consumer) store(offsets []kafka.TopicPartition) error {
-	if len(offsets) == 0 {
-		return nil
-	}
-	stored, err := c.client.StoreOffsets(offsets)
-	for _, p := range stored {
-		if p.Error != nil && codeOf(p.Error) != kafka.ErrState {
-			return fmt.Errorf("store the offset of %s: %w", partitionOf(p), p.Error)
-		}
-	}
-	if err != nil && codeOf(err) != kafka.ErrState {
-		return fmt.Errorf("store offsets: %w", err)
-	}
-	return nil
-}
-
-// Commit writes the stored offsets to the brokers. Nothing stored since the last
-// time is no error. It blocks for up to about 45 s while they are away.
-func (c *Consumer) Commit() error {
-	committed, err := c.client.Commit()
-	if err != nil {
-		if codeOf(err) == kafka.ErrNoOffset {
-			return nil
-		}
-		return fmt.Errorf("commit offsets: %w", err)
-	}
-	for _, p := range committed {
-		if p.Error != nil && p.Offset >= 0 {
-			return fmt.Errorf("commit the offset of %s: %w", partitionOf(p), p.Error)
-		}
-	}
-	return nil
-}
 
 // Pause stops reading the partitions until Resume; what was already read of them
 // still comes. Partitions that this member does not own are ignored.

@@ -86,8 +86,10 @@ func TestConfig(t *testing.T) {
 	if err := (web.Config{Addr: ":8080"}).Validate(); err != nil {
 		t.Error(err)
 	}
-	if err := (web.Config{Addr: "8080"}).Validate(); err == nil || !strings.HasPrefix(err.Error(), "HTTP_ADDR: ") {
-		t.Errorf("error %v", err)
+	for _, addr := range []string{"8080", ":99999", ":", ":http", ":-1"} {
+		if err := (web.Config{Addr: addr}).Validate(); err == nil || !strings.HasPrefix(err.Error(), "HTTP_ADDR: ") {
+			t.Errorf("%q: %v", addr, err)
+		}
 	}
 	if _, err := web.Listen(t.Context(), web.Config{Addr: "256.0.0.1:1"}, web.Views{}); err == nil {
 		t.Error("listened on an address that does not exist")

@@ -37,7 +37,7 @@ type incidents struct {
 func drawFaults(w *world) faults {
 	rate := func() int { return []int{0, 0, 3, 10, 30}[w.rand.IntN(5)] }
 	times := func(most int) int { return max(0, w.rand.IntN(2*most+1)-most) }
-	return faults{
+	f := faults{
 		world: w, end: 5*time.Second + w.upTo(40*time.Second),
 		rates: rates{
 			ItemFails: rate(), ItemLies: rate(), BulkFails: rate(), BulkLies: rate(), BulkLate: rate(),
@@ -50,6 +50,10 @@ func drawFaults(w *world) faults {
 			LettersDown: times(2), BrokerDown: times(2), Recreate: times(2),
 		},
 	}
+	if w.chance(4) { // a slow network and an operator at work: what a memory of an index can get wrong
+		f.rates, f.incidents = rates{Slow: 4}, incidents{Recreate: 4, Rebalance: 2}
+	}
+	return f
 }
 
 // hits draws whether something with that rate fails now.
