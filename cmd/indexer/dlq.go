@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -93,8 +92,8 @@ func moment(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q: use a duration such as 90m or 24h, a date such as 2026-01-31, or an RFC 3339 time", text)
 }
 
-// deadLetters is what every dlq command works with.
-type deadLetters struct {
+// letterbox is what every dlq command works with.
+type letterbox struct {
 	settings settings
 	log      zerolog.Logger
 	stream   *stream.Reader
@@ -102,9 +101,9 @@ type deadLetters struct {
 	decoder  *handlers.Mux
 }
 
-// openDeadLetters needs the settings of Kafka and the log to be loaded.
-func (p *program) openDeadLetters(s settings) (*deadLetters, error) {
-	d := &deadLetters{settings: s, log: s.Log.logger(p.stderr), decoder: handlers.NewMux(s.Kafka.TopicPrefix)}
+// openLetterbox needs the settings of Kafka and the log to be loaded.
+func (p *program) openLetterbox(s settings) (*letterbox, error) {
+	d := &letterbox{settings: s, log: s.Log.logger(p.stderr), decoder: handlers.NewMux(s.Kafka.TopicPrefix)}
 	var err error
 	if d.stream, err = stream.NewReader(s.Kafka, d.log); err != nil {
 		return nil, err
@@ -113,17 +112,7 @@ func (p *program) openDeadLetters(s settings) (*deadLetters, error) {
 	return d, nil
 }
 
-func (d *deadLetters) close() { d.stream.Close() }
-
-// list reads the topic.
-func (d *deadLetters) list(ctx context.Context) (*dlq.Listing, error) {
-	listing, err := d.reader.List(ctx)
-	if err != nil {
-		return nil, failed(err, fmt.Sprintf("check KAFKA_BROKERS (%s) and KAFKA_DLQ_TOPIC (%s)",
-			strings.Join(d.settings.Kafka.Brokers, ","), d.settings.Kafka.DLQTopic))
-	}
-	return listing, nil
-}
+func (d *letterbox) close() { d.stream.Close() }
 
 // byReason is "7: 5 invalid_json, 2 invalid_id", the most frequent first.
 func byReason(counts map[string]int) string {

@@ -57,12 +57,12 @@ func (p *program) dlqList(ctx context.Context, flags listFlags) error {
 	if err != nil {
 		return misused(err, `see "indexer dlq list --help"`)
 	}
-	d, err := p.openDeadLetters(s)
+	d, err := p.openLetterbox(s)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	listing, err := d.list(ctx)
+	listing, err := d.reader.List(ctx)
 	if err != nil {
 		return err
 	}

@@ -93,12 +93,12 @@ func (p *program) dlqPurge(ctx context.Context, flags purgeFlags) error {
 	if err != nil {
 		return misused(err, `see "indexer dlq purge --help"`)
 	}
-	d, err := p.openDeadLetters(s)
+	d, err := p.openLetterbox(s)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	listing, err := d.list(ctx)
+	listing, err := d.reader.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (p *program) dlqPurge(ctx context.Context, flags purgeFlags) error {
 	return nil
 }
 
-func (p *program) purge(ctx context.Context, d *deadLetters, plan dlq.PurgePlan) error {
+func (p *program) purge(ctx context.Context, d *letterbox, plan dlq.PurgePlan) error {
 	admin, err := stream.NewAdmin(d.settings.Kafka, d.log)
 	if err != nil {
 		return err

@@ -66,12 +66,12 @@ func (p *program) dlqReplay(ctx context.Context, flags replayFlags) error {
 	if err != nil {
 		return misused(err, `see "indexer dlq replay --help"`)
 	}
-	d, err := p.openDeadLetters(s)
+	d, err := p.openLetterbox(s)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	listing, err := d.list(ctx)
+	listing, err := d.reader.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (p *program) dlqReplay(ctx context.Context, flags replayFlags) error {
 }
 
 // replay brings the letters into an index that stands as it should.
-func (p *program) replay(ctx context.Context, d *deadLetters, letters []*dlq.Entry) (dlq.Report, error) {
+func (p *program) replay(ctx context.Context, d *letterbox, letters []*dlq.Entry) (dlq.Report, error) {
 	none := dlq.Report{Letters: len(letters), Left: len(letters), Reasons: map[string]int{}}
 	client, err := index.NewClient(d.settings.Index)
 	if err != nil {
@@ -146,7 +146,7 @@ type replayPreview struct {
 	Reasons map[string]int `json:"would_fail_by_reason"`
 }
 
-func (p *program) previewReplay(ctx context.Context, d *deadLetters, letters []*dlq.Entry, asJSON bool) error {
+func (p *program) previewReplay(ctx context.Context, d *letterbox, letters []*dlq.Entry, asJSON bool) error {
 	good, failing, err := d.reader.Preview(ctx, letters)
 	if err != nil {
 		return err

@@ -51,12 +51,12 @@ func (p *program) dlqShow(ctx context.Context, name string, asJSON bool) error {
 	if err != nil {
 		return misused(err, `see "indexer dlq show --help"`)
 	}
-	d, err := p.openDeadLetters(s)
+	d, err := p.openLetterbox(s)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	listing, err := d.list(ctx)
+	listing, err := d.reader.List(ctx)
 	if err != nil {
 		return err
 	}

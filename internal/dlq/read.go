@@ -90,7 +90,7 @@ func (r *Reader) List(ctx context.Context) (*Listing, error) {
 		return nil, fmt.Errorf("look for the dead letters in %s: %w", r.topic, err)
 	}
 	if len(ranges) == 0 {
-		return nil, fmt.Errorf("the dead-letter topic %s does not exist; `indexer setup` makes it", r.topic)
+		return nil, fmt.Errorf("the dead-letter topic %s does not exist: run `indexer setup`, or check KAFKA_DLQ_TOPIC", r.topic)
 	}
 	listing := &Listing{ranges: ranges, acks: acks}
 	found := map[Name]*Entry{}
