@@ -31,7 +31,7 @@ func (t *traces) print(out io.Writer) {
 	say("%s %s", strings.Join(names, " or "), printable(t.ID))
 	say("\nRecords in topics: %d; a rebuild reads them, and they can't be removed singly", len(t.Topics))
 	t.printRecords(say, t.Topics)
-	say("\nDead letters: %d; `indexer dlq purge` removes all that are older than a time", len(t.Letters))
+	say("\nDead letters: %d; `indexer dlq purge` removes them from the oldest on", len(t.Letters))
 	t.printRecords(say, t.Letters)
 	say("\nDocuments in indices: %d", len(t.Indices))
 	for _, c := range t.Indices {

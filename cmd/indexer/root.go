@@ -65,6 +65,7 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.offsetsCommand(),
 		p.forgetCommand(),
 		p.produceCommand(),
+		p.dlqCommand(),
 		p.versionCommand(),
 		p.settingsTopic(),
 		p.docsCommand(),

@@ -3,6 +3,7 @@ package dlq
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/search-indexer/search-indexer/internal/record"
 )
@@ -25,15 +26,40 @@ type PurgePlan struct {
 // PlanPurge returns how to remove the letters that mayGo chooses, and the strangers
 // that strangers chooses.
 func (l *Listing) PlanPurge(mayGo func(*Entry) bool, strangers func(Stranger) bool) PurgePlan {
-	before := make(map[record.Partition]int64, len(l.ranges))
-	for _, stretch := range l.ranges {
-		before[stretch.Partition] = stretch.To
-	}
-	stay := func(p Place) { before[p.Partition] = min(before[p.Partition], p.Offset) }
-	goes := func(p Place) bool { return p.Offset < before[p.Partition] }
-	chosen := make(map[*Entry]bool, len(l.Letters))
+	plan := PurgePlan{before: l.front(mayGo, strangers)}
+	remaining := map[string]bool{}
 	for _, e := range l.Letters {
-		if chosen[e] = mayGo(e); !chosen[e] {
+		gone := !slices.ContainsFunc(e.Copies, func(p Place) bool { return !plan.removes(p) })
+		plan.count(e, mayGo(e), gone)
+		remaining[e.Name.String()] = !gone
+	}
+	for _, s := range l.Strangers {
+		if plan.removes(s.Place) {
+			plan.Strangers++
+		}
+	}
+	for name := range l.acks {
+		if !remaining[name] {
+			plan.forgotten = append(plan.forgotten, name)
+		}
+	}
+	for _, stretch := range l.ranges { // those in which nothing goes
+		if plan.before[stretch.Partition] <= stretch.From {
+			delete(plan.before, stretch.Partition)
+		}
+	}
+	return plan
+}
+
+// front returns for each partition the first offset that must stay.
+func (l *Listing) front(mayGo func(*Entry) bool, strangers func(Stranger) bool) map[record.Partition]int64 {
+	front := make(map[record.Partition]int64, len(l.ranges))
+	for _, stretch := range l.ranges {
+		front[stretch.Partition] = stretch.To
+	}
+	stay := func(p Place) { front[p.Partition] = min(front[p.Partition], p.Offset) }
+	for _, e := range l.Letters {
+		if !mayGo(e) {
 			for _, p := range e.Copies {
 				stay(p)
 			}
@@ -44,38 +70,10 @@ func (l *Listing) PlanPurge(mayGo func(*Entry) bool, strangers func(Stranger) bo
 			stay(s.Place)
 		}
 	}
-
-	plan := PurgePlan{before: map[record.Partition]int64{}}
-	remaining := map[string]bool{}
-	for _, e := range l.Letters {
-		gone := 0
-		for _, p := range e.Copies {
-			if goes(p) {
-				gone++
-			}
-		}
-		plan.count(e, chosen[e], gone == len(e.Copies))
-		if gone < len(e.Copies) {
-			remaining[e.Name.String()] = true
-		}
-	}
-	for _, s := range l.Strangers {
-		if goes(s.Place) {
-			plan.Strangers++
-		}
-	}
-	for _, stretch := range l.ranges {
-		if before[stretch.Partition] > stretch.From {
-			plan.before[stretch.Partition] = before[stretch.Partition]
-		}
-	}
-	for name := range l.acks {
-		if !remaining[name] {
-			plan.forgotten = append(plan.forgotten, name)
-		}
-	}
-	return plan
+	return front
 }
+
+func (p *PurgePlan) removes(at Place) bool { return at.Offset < p.before[at.Partition] }
 
 func (p *PurgePlan) count(e *Entry, chosen, gone bool) {
 	switch {

@@ -128,7 +128,7 @@ func (r *Reader) entry(l Letter, at Place) *Entry {
 
 // join takes in another copy of the letter.
 func (e *Entry) join(other *Entry) {
-	copies := append(e.Copies, other.Copies...)
+	copies := slices.Concat(e.Copies, other.Copies)
 	if other.FailedAt.After(e.FailedAt) {
 		*e = *other
 	}

@@ -25,7 +25,7 @@ type Range struct {
 type Reader struct {
 	cfg   Config
 	log   zerolog.Logger
-	admin *kafka.AdminClient
+	admin *Admin
 }
 
 // NewReader makes a Reader. No broker needs to answer yet; an error means that the
@@ -35,7 +35,7 @@ func NewReader(cfg Config, log zerolog.Logger) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{cfg: cfg, log: log, admin: admin.client}, nil
+	return &Reader{cfg: cfg, log: log, admin: admin}, nil
 }
 
 // Close frees the connections; no method may be called after it.
@@ -46,9 +46,14 @@ func (r *Reader) Close() { r.admin.Close() }
 // what an open transaction has written, and all behind it, comes later. It waits
 // for a broker until ctx ends, or 10 s where ctx has no deadline.
 func (r *Reader) Ranges(ctx context.Context, topics []string) ([]Range, error) {
+	ranges, err := r.admin.ranges(ctx, topics)
+	return ranges, r.admin.connection.explain(err)
+}
+
+func (a *Admin) ranges(ctx context.Context, topics []string) ([]Range, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	s := scout{admin: r.admin}
+	s := scout{admin: a.client}
 	found, err := s.topics(ctx, topics)
 	if err != nil {
 		return nil, err
@@ -110,11 +115,11 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, fn func(record.Record
 		return fmt.Errorf("make Kafka consumer: %w", err)
 	}
 	defer func() { _ = client.Close() }() // nothing is stored that could fail to be committed
-	go forwardLogs(client.Logs(), r.log, &connection{})
+	p := pass{client: client, left: left, fn: fn, log: r.log, connection: &connection{}}
+	go forwardLogs(client.Logs(), r.log, p.connection)
 	if err := client.IncrementalAssign(from); err != nil {
 		return fmt.Errorf("assign partitions: %w", err)
 	}
-	p := pass{client: client, left: left, fn: fn, log: r.log}
 	for len(left) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -133,6 +138,8 @@ type pass struct {
 	fn     func(record.Record) error
 	log    zerolog.Logger
 	silent bool // it has been logged that no broker answers
+
+	connection *connection
 }
 
 func (p *pass) turn() error {
@@ -181,7 +188,7 @@ func (p *pass) judge(e kafka.Error) error {
 		return fmt.Errorf("read from Kafka: %w", e)
 	case !p.silent && e.Code() == kafka.ErrAllBrokersDown:
 		p.silent = true
-		p.log.Warn().Msg("cannot reach Kafka; trying on")
+		p.log.Warn().Err(p.connection.explain(e)).Msg("cannot reach Kafka; trying on")
 	}
 	return nil
 }
