@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +19,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 	"github.com/search-indexer/search-indexer/internal/web"
 )
@@ -105,7 +108,7 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 // run works until ctx ends or something fails for good.
 func (w *worker) run(ctx context.Context) error {
 	server, err := web.Listen(ctx, w.settings.Web, web.Views{
-		Alive: w.alive, Ready: w.ready, Status: w.status, Metrics: w.registry,
+		Alive: w.alive, Ready: w.ready, Status: w.status, Metrics: w.registry, Pause: w.pause,
 	})
 	if err != nil {
 		return err
@@ -207,6 +210,17 @@ func pausedPartitions(s pipeline.Snapshot) []string {
 		}
 	}
 	return paused
+}
+
+// pause heeds /admin/pause and /admin/resume.
+func (w *worker) pause(ctx context.Context, topic string, partition int32, on bool) (web.Paused, error) {
+	if topics := w.settings.Kafka.FullTopics(); !slices.Contains(topics, topic) {
+		return web.Paused{}, fmt.Errorf("%w: topic %q is none of %s", web.ErrNoSuchPartition, topic, strings.Join(topics, ", "))
+	}
+	p := record.Partition{Topic: topic, ID: partition}
+	w.log.Warn().Str("topic", topic).Int32("partition", partition).Bool("pause", on).Msg("an operator pauses or resumes a partition")
+	owned := slices.ContainsFunc(w.pipeline.Snapshot().Partitions, func(s pipeline.PartitionSnapshot) bool { return s.Partition == p })
+	return web.Paused{Topic: topic, Partition: partition, Paused: on, Owned: owned}, w.pipeline.Hold(ctx, p, on)
 }
 
 // deliver hands a letter to the dead-letter topic.

@@ -30,6 +30,14 @@ type route struct {
 	deletes   bool
 }
 
+// unread is the change of an event that tells no more than where it leads.
+func (r route) unread() Change {
+	if r.entity == nil {
+		return Change{}
+	}
+	return Change{Key: document.Key{Entity: r.entity.Name}}
+}
+
 // NewMux returns a Mux for the events of all [Entities]. topicPrefix is what
 // stands in front of the topics' names; it is cut off where the name of the
 // topic tells the event type.
@@ -54,7 +62,8 @@ func NewMux(topicPrefix string) *Mux {
 }
 
 // Decode reads one record. The event is filled as far as it can be read, also
-// where it is rejected; the change is meaningful where the rejection is nil. The
+// where it is rejected; of a rejected event the change holds the Key alone, as far
+// as it can be told. The
 // change may share memory with the record's value. Only the first fault is told,
 // in this turn: no value, JSON, an object, event type, data, id, event id,
 // correlation id, version, timestamp, fields as they come.
@@ -74,12 +83,14 @@ func (m *Mux) Decode(r *record.Record) (Event, Change, *Rejection) {
 	}
 
 	if rejection := cmp.Or(malformed, unknown, s.dataFault()); rejection != nil {
-		return event, Change{}, rejection
+		return event, way.unread(), rejection
 	}
 	id, badID := s.entityID(way.entity)
 	order, badOrder := s.order(way, r)
 	if rejection := cmp.Or(badID, badEventID, badCorrelation, badOrder, s.checkFields(way.entity)); rejection != nil {
-		return event, Change{}, rejection
+		rejected := way.unread()
+		rejected.ID = id
+		return event, rejected, rejection
 	}
 	return event, s.change(way, id, order, r), nil
 }

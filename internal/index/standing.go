@@ -40,10 +40,10 @@ func (i liveIndex) uuid() string {
 }
 
 // indices returns the indices behind the given names of indices and aliases, by
-// their own names. Names that do not exist are left out.
+// their own names, closed ones too. Names that do not exist are left out.
 func (c *Client) indices(ctx context.Context, names []string, filter ...string) (map[string]liveIndex, error) {
 	ignoreMissing := true
-	request := opensearchapi.IndicesGetRequest{Index: names, IgnoreUnavailable: &ignoreMissing, FilterPath: filter}
+	request := opensearchapi.IndicesGetRequest{Index: names, IgnoreUnavailable: &ignoreMissing, ExpandWildcards: "all", FilterPath: filter}
 	var found map[string]liveIndex
 	if err := c.ask(ctx, request, &found); err != nil {
 		return nil, fmt.Errorf("get indices: %w", err)

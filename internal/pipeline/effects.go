@@ -27,6 +27,13 @@ type (
 	Lose struct{ Partitions []record.Partition }
 	// Fail says that the log has lost what comes next in partitions of ours.
 	Fail struct{ Partitions []Start }
+	// Hold says that an operator wants a partition paused or, with On false, read
+	// again. It counts for as long as the machine lives, whoever owns the partition
+	// meanwhile. Records that were read already go their way.
+	Hold struct {
+		Partition record.Partition
+		On        bool
+	}
 	// Receive brings records, of each partition in offset order.
 	Receive struct{ Records []record.Record }
 	// Prepared answers Prepare, one for each of its records.
@@ -139,6 +146,7 @@ func (Release) input()   {}
 func (Abandon) input()   {}
 func (Lose) input()      {}
 func (Fail) input()      {}
+func (Hold) input()      {}
 func (Receive) input()   {}
 func (Prepared) input()  {}
 func (Written) input()   {}

@@ -40,12 +40,13 @@ type Machine struct {
 	mu        sync.Mutex // guards all below, so that a scrape sees it between steps
 	books     books
 	parts     map[record.Partition]*partition
-	owned     []*partition       // the same, in the order they came, so that effects have one order
-	releasing []*partition       // partitions that are drained
-	lanes     []*lane            // one for each entity seen
-	batches   map[uint64][]*item // being prepared
-	writes    map[uint64]write   // bulk requests under way
-	letters   map[uint64]*flight // dead letters under way
+	owned     []*partition              // the same, in the order they came, so that effects have one order
+	releasing []*partition              // partitions that are drained
+	held      map[record.Partition]bool // by an operator; owned or not
+	lanes     []*lane                   // one for each entity seen
+	batches   map[uint64][]*item        // being prepared
+	writes    map[uint64]write          // bulk requests under way
+	letters   map[uint64]*flight        // dead letters under way
 	timers    timers
 	lastID    uint64
 	bytes     int // of records in flight
@@ -65,6 +66,7 @@ func NewMachine(cfg Config, random *rand.Rand, observe func(Ending)) *Machine {
 		cfg: cfg, rand: random, observe: observe,
 		books:   newBooks(),
 		parts:   map[record.Partition]*partition{},
+		held:    map[record.Partition]bool{},
 		batches: map[uint64][]*item{},
 		writes:  map[uint64]write{},
 		letters: map[uint64]*flight{},
@@ -89,6 +91,8 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		m.lose(in)
 	case Fail:
 		m.fail(in)
+	case Hold:
+		m.hold(in)
 	case Receive:
 		m.receive(now, in)
 	case Prepared:

@@ -97,6 +97,17 @@ func (m *Machine) fail(in Fail) {
 	}
 }
 
+func (m *Machine) hold(in Hold) {
+	if in.On {
+		m.held[in.Partition] = true
+	} else {
+		delete(m.held, in.Partition)
+	}
+	if part := m.parts[in.Partition]; part != nil {
+		m.pauseOrResume(part)
+	}
+}
+
 func (m *Machine) disown(part *partition) {
 	delete(m.parts, part.name)
 	m.owned = without(m.owned, part)
@@ -167,6 +178,8 @@ func (m *Machine) pauseOrResume(part *partition) {
 	why := part.stuck
 	switch {
 	case why != "":
+	case m.held[part.name]:
+		why = "an operator paused it"
 	case part.refused > 0:
 		why = "the broker refuses a dead letter: " + part.refusal
 	case part.slow:

@@ -81,6 +81,21 @@ func NewWorker(cfg Config, parts Parts) *Worker {
 // Snapshot returns the state of the books. It is for any goroutine.
 func (w *Worker) Snapshot() Snapshot { return w.machine.Snapshot() }
 
+// Hold pauses a partition or, with on false, reads it again, at an operator's wish.
+// The worker heeds it until it ends, also where the partition is not its own yet. A
+// nil error means that its loop will take the wish up in its turn. It is for any
+// goroutine.
+func (w *Worker) Hold(ctx context.Context, p record.Partition, on bool) error {
+	select {
+	case w.results <- Hold{Partition: p, On: on}:
+		return nil
+	case <-w.ended:
+		return fmt.Errorf("tell the worker to pause or resume %s: it has ended", p)
+	case <-ctx.Done():
+		return fmt.Errorf("tell the worker to pause or resume %s: %w", p, ctx.Err())
+	}
+}
+
 // Run works until ctx ends, then drains and commits within Config.Shutdown. What
 // it leaves undone is not committed. At last it leaves the group. Call it once.
 func (w *Worker) Run(ctx context.Context) error {

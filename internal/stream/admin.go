@@ -46,6 +46,7 @@ type TopicSpec struct {
 	ReplicationFactor int           // at least 1, at most the number of brokers
 	Retention         time.Duration // below 0 keeps records for ever
 	MaxMessageBytes   int           // largest record batch; 0 leaves it to the brokers
+	Compact           bool          // keep the last record of each key for ever; Retention does not count
 }
 
 func (s TopicSpec) specification() kafka.TopicSpecification {
@@ -57,7 +58,9 @@ func (s TopicSpec) specification() kafka.TopicSpecification {
 		"cleanup.policy": "delete",
 		"retention.ms":   strconv.FormatInt(retention, 10),
 	}
-	if retention < 0 {
+	if s.Compact {
+		config = map[string]string{"cleanup.policy": "compact"}
+	} else if retention < 0 {
 		config["retention.bytes"] = "-1"
 	}
 	if s.MaxMessageBytes > 0 {
@@ -113,6 +116,23 @@ func (a *Admin) MaxMessageBytes(ctx context.Context, topics []string) (map[strin
 	const setting = "max.message.bytes"
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	settings, err := a.settings(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	sizes := make(map[string]int, len(topics))
+	for name, of := range settings {
+		size, err := strconv.Atoi(of[setting].Value)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of topic %s: %w", setting, name, err)
+		}
+		sizes[name] = size
+	}
+	return sizes, nil
+}
+
+// settings returns the settings of topics, all of which must exist.
+func (a *Admin) settings(ctx context.Context, topics []string) (map[string]map[string]kafka.ConfigEntryResult, error) {
 	asked := make([]kafka.ConfigResource, len(topics))
 	for i, name := range topics {
 		asked[i] = kafka.ConfigResource{Type: kafka.ResourceTopic, Name: name}
@@ -121,27 +141,25 @@ func (a *Admin) MaxMessageBytes(ctx context.Context, topics []string) (map[strin
 	if err != nil {
 		return nil, fmt.Errorf("describe the settings of topics: %w", a.connection.explain(err))
 	}
-	sizes := make(map[string]int, len(topics))
+	settings := make(map[string]map[string]kafka.ConfigEntryResult, len(topics))
 	for _, result := range results {
 		if result.Error.Code() != kafka.ErrNoError {
 			return nil, fmt.Errorf("describe the settings of topic %s: %w", result.Name, result.Error)
 		}
-		size, err := strconv.Atoi(result.Config[setting].Value)
-		if err != nil {
-			return nil, fmt.Errorf("read %s of topic %s: %w", setting, result.Name, err)
-		}
-		sizes[result.Name] = size
+		settings[result.Name] = result.Config
 	}
-	return sizes, nil
+	return settings, nil
 }
 
 // PartitionStatus is how far a group has come in one partition.
 type PartitionStatus struct {
 	record.Partition
-	Committed int64 // next offset to read, or -1 where the group has none
-	Low, High int64 // first offset of the log, and the one after its last
-	Lag       int64 // records (and markers of transactions) that the group has yet to read
-	Problem   error // set where a worker would not begin before an operator decides
+	TopicID   string // empty where the brokers know no topic ids
+	Committed int64  // next offset to read, or -1 where the group has none
+	Start     int64  // where a worker would begin: elsewhere than at Committed where there is none, or of another TopicID
+	Low, High int64  // first offset of the log, and the one after its last
+	Lag       int64  // records (and markers of transactions) that the group has yet to read
+	Problem   error  // set where a worker would not begin before an operator decides
 }
 
 // GroupLag returns the state of every partition of those of the topics that exist,
@@ -168,7 +186,7 @@ func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]
 	for id, at := range places {
 		from := startAt(id, at, group)
 		all = append(all, PartitionStatus{
-			Partition: id, Committed: at.committed, Low: at.low, High: at.high,
+			Partition: id, TopicID: at.topicID, Committed: at.committed, Start: from.offset, Low: at.low, High: at.high,
 			Lag: max(at.high-max(from.offset, at.low), 0), Problem: from.problem,
 		})
 	}

@@ -1,5 +1,5 @@
 // Package stream reads and writes Kafka: a member of the consumer group, a
-// producer, and what an administrator does. It alone knows the Kafka client, and
+// reader outside the group, a producer, and what an administrator does. It alone knows the Kafka client, and
 // it knows nothing of what the records mean.
 //
 // A record is handed on at least once. The reader of a [Consumer] decides when an

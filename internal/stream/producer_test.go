@@ -197,10 +197,14 @@ func TestGroupLag(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 	got[2].Problem = nil
+	id := got[0].TopicID
+	if id == "" {
+		t.Error("the topic's id is not told")
+	}
 	want := []PartitionStatus{
-		{Partition: none, Committed: -1, High: 4, Lag: 4},
-		{Partition: some, Committed: 3, High: 4, Lag: 1},
-		{Partition: cut, Committed: 1, Low: 2, High: 4, Lag: 2},
+		{Partition: none, TopicID: id, Committed: -1, High: 4, Lag: 4},
+		{Partition: some, TopicID: id, Committed: 3, Start: 3, High: 4, Lag: 1},
+		{Partition: cut, TopicID: id, Committed: 1, Start: 1, Low: 2, High: 4, Lag: 2},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -16,6 +16,7 @@ import (
 type topic struct {
 	id         string // empty where the brokers know no topic ids
 	partitions []int32
+	replicas   int // of the partition that has most
 }
 
 // place is what the brokers say of one partition, for one consumer group.
@@ -62,6 +63,7 @@ func describe(description kafka.TopicDescription) topic {
 		t.id = id.String()
 	}
 	for _, partition := range description.Partitions {
+		t.replicas = max(t.replicas, len(partition.Replicas))
 		t.partitions = append(t.partitions, int32(partition.Partition)) //nolint:gosec // Kafka numbers partitions by int32
 	}
 	return t
@@ -103,14 +105,15 @@ func (s scout) places(ctx context.Context, topics map[string]topic, partitions [
 	return found, nil
 }
 
-// offsets lists one end of the partitions' logs. The last offset counts records
-// of open transactions, as a committed one may lie behind them.
-func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, end kafka.OffsetSpec) (map[record.Partition]int64, error) {
+// offsets lists one end of the partitions' logs. Unless options say
+// otherwise, the last offset counts records of open transactions, as a committed one
+// may lie behind them.
+func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, end kafka.OffsetSpec, options ...kafka.ListOffsetsAdminOption) (map[record.Partition]int64, error) {
 	asked := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(partitions))
 	for _, p := range partitions {
 		asked[p] = end
 	}
-	answer, err := s.admin.ListOffsets(ctx, asked, requestTimeout(ctx))
+	answer, err := s.admin.ListOffsets(ctx, asked, append(options, requestTimeout(ctx))...)
 	if err != nil {
 		return nil, err
 	}

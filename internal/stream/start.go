@@ -42,6 +42,6 @@ func lostRange(p record.Partition, next int64, at place, group string) error {
 	}
 	return fmt.Errorf("partition %s of group %s should go on at offset %d, but %s; it stays paused until an operator decides: "+
 		"stop all workers of the group, choose the place to go on with "+
-		"`kafka-consumer-groups --group %s --topic %s:%d --reset-offsets --to-earliest --execute` (or --to-offset N), and start them again",
-		p, group, next, what, group, p.Topic, p.ID)
+		"`indexer offsets reset --to earliest --topic %s --partition %d` (or --to an offset or a time), and start them again",
+		p, group, next, what, p.Topic, p.ID)
 }

@@ -38,7 +38,7 @@ func TestStartAt(t *testing.T) {
 				t.Errorf("got %+v, want offset %d, problem %t, note %t", got, test.want, test.problem, test.noteworthy)
 			}
 			if got.problem != nil {
-				for _, part := range []string{test.problemSays, "post.created:2", "--group workers", "kafka-consumer-groups"} {
+				for _, part := range []string{test.problemSays, "post.created/2", "group workers", "--topic post.created --partition 2"} {
 					if !strings.Contains(got.problem.Error(), part) {
 						t.Errorf("problem %q does not say %q", got.problem, part)
 					}

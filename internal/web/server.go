@@ -14,24 +14,32 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/search-indexer/search-indexer/internal/config"
 )
 
 // Config is where to listen.
 type Config struct {
-	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics and /status are served, as host:port. Nothing there asks for a login, so keep it inside the cluster."`
+	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics and /status are served, as host:port. Only /admin asks for a token, so keep it inside the cluster."`
+	// AdminToken opens /admin; where it is empty, there is no /admin.
+	AdminToken config.Secret `env:"ADMIN_TOKEN" doc:"Opens POST /admin/pause and /admin/resume to those who send it as a bearer token, 16 bytes or more; empty for no such address. It crosses the network in clear unless a proxy adds TLS."`
 }
 
 // Validate names every wrong setting.
 func (c Config) Validate() error {
-	_, port, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		return fmt.Errorf("HTTP_ADDR: %q is not host:port, such as :8080 or 127.0.0.1:8080", c.Addr)
+	var wrong []error
+	if _, port, err := net.SplitHostPort(c.Addr); err != nil {
+		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: %q is not host:port, such as :8080 or 127.0.0.1:8080", c.Addr))
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: the port of %q must be a number from 0 (any free one) to 65535", c.Addr))
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("HTTP_ADDR: the port of %q must be a number from 0 (any free one) to 65535", c.Addr)
+	if n := len(c.AdminToken); 0 < n && n < shortestToken {
+		wrong = append(wrong, fmt.Errorf("ADMIN_TOKEN: has %d bytes, which can be guessed; use %d or more, such as of `openssl rand -hex 16`", n, shortestToken))
 	}
-	return nil
+	return errors.Join(wrong...)
 }
+
+const shortestToken = 16
 
 // Views are what the server shows. All are called from many goroutines.
 type Views struct {
@@ -43,6 +51,9 @@ type Views struct {
 	Status func(ctx context.Context) any
 	// Metrics is what /metrics shows.
 	Metrics prometheus.Gatherer
+	// Pause pauses a partition or, with on false, reads it again. An error that is
+	// [ErrNoSuchPartition] is the asker's fault. Nil where there is no /admin.
+	Pause func(ctx context.Context, topic string, partition int32, on bool) (Paused, error)
 }
 
 // Readiness is what /readyz tells.
@@ -65,7 +76,7 @@ func Listen(ctx context.Context, cfg Config, views Views) (*Server, error) {
 		return nil, fmt.Errorf("listen on HTTP_ADDR: %w", err)
 	}
 	return &Server{listener: listener, http: &http.Server{
-		Handler:           views.routes(),
+		Handler:           views.routes(cfg.AdminToken),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -88,7 +99,7 @@ func (s *Server) Serve() error {
 // Close stops the server at once.
 func (s *Server) Close() error { return s.http.Close() }
 
-func (v Views) routes() http.Handler {
+func (v Views) routes(admin config.Secret) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		if err := v.Alive(); err != nil {
@@ -109,6 +120,10 @@ func (v Views) routes() http.Handler {
 		respond(w, http.StatusOK, v.Status(r.Context()))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(v.Metrics, promhttp.HandlerOpts{}))
+	if admin != "" && v.Pause != nil {
+		mux.Handle("POST /admin/pause", authorized(admin, v.pause(true)))
+		mux.Handle("POST /admin/resume", authorized(admin, v.pause(false)))
+	}
 	return mux
 }
 

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/search-indexer/search-indexer/internal/dlq"
+	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/stream"
+)
+
+// replayFlags is what the command line of dlq replay says.
+type replayFlags struct {
+	filterFlags
+	dryRun bool
+	asJSON bool
+}
+
+func (p *program) dlqReplayCommand() *cobra.Command {
+	var flags replayFlags
+	command := &cobra.Command{
+		Use:   "replay",
+		Short: "Index dead letters again, after what refused them was mended",
+		Long: `replay takes open letters, all or those that the filters choose, and indexes them
+here, the way a worker does. Nothing is published to the original topics: other
+services read those. Each event keeps its place in the order (its own version and
+timestamp, or those of the original record), so newer events that have arrived
+meanwhile win.
+
+What the index takes, or knew already, is acknowledged in the compacted topic
+KAFKA_DLQ_TOPIC with ".done" behind it, and never replayed again. What fails again
+is counted by reason and stays an open letter. To interrupt a replay is safe: what
+is left stays open.
+
+A letter of rejected_by_index can succeed once the template is mended and an index
+made with it; one that the decoder refuses (invalid_json and the like) only with a
+newer version of this program. Exit code 0 where every letter was tried.`,
+		Example: `  indexer dlq replay --dry-run
+  indexer dlq replay --reason rejected_by_index
+  indexer dlq replay --entity post/123
+  indexer dlq replay --since 24h --json | jq .failed_by_reason`,
+		Args:        cobra.NoArgs,
+		Annotations: settingsHelp(&stream.Config{}, &index.Config{}, &pipeline.Config{}, &logConfig{}),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.dlqReplay(c.Context(), flags)
+		},
+	}
+	flags.add(command)
+	command.Flags().BoolVar(&flags.dryRun, "dry-run", false, "say what would be done, and write nothing")
+	command.Flags().BoolVar(&flags.asJSON, "json", false, "print the report as one JSON object")
+	return command
+}
+
+func (p *program) dlqReplay(ctx context.Context, flags replayFlags) error {
+	var s settings
+	if err := p.load(ctx, &s.Kafka, &s.Index, &s.Batch, &s.Log); err != nil {
+		return err
+	}
+	filter, err := flags.filter(s.Kafka.TopicPrefix, time.Now())
+	if err != nil {
+		return misused(err, `see "indexer dlq replay --help"`)
+	}
+	d, err := p.openLetterbox(s)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	listing, err := d.reader.List(ctx)
+	if err != nil {
+		return err
+	}
+	letters := listing.Matching(filter, false)
+	if flags.dryRun {
+		return p.previewReplay(ctx, d, letters, flags.asJSON)
+	}
+	report, err := p.replay(ctx, d, letters)
+	if printErr := p.printReplay(report, flags.asJSON); printErr != nil {
+		return errors.Join(err, printErr)
+	}
+	if err == nil && report.Left > 0 {
+		err = fmt.Errorf("%d letters were not tried to an end; they stay open", report.Left)
+	}
+	if err != nil {
+		return failed(err, "repeat the command: what is in the index already is not changed by it")
+	}
+	return nil
+}
+
+// replay brings the letters into an index that stands as it should.
+func (p *program) replay(ctx context.Context, d *letterbox, letters []*dlq.Entry) (dlq.Report, error) {
+	none := dlq.Report{Letters: len(letters), Left: len(letters), Reasons: map[string]int{}}
+	client, err := index.NewClient(d.settings.Index)
+	if err != nil {
+		return none, err
+	}
+	var problems []error
+	for _, problem := range client.Ready(ctx) {
+		problems = append(problems, errors.New(problem.String()))
+	}
+	if len(problems) > 0 {
+		return none, errors.Join(problems...)
+	}
+	admin, err := stream.NewAdmin(d.settings.Kafka, d.log)
+	if err != nil {
+		return none, err
+	}
+	defer admin.Close()
+	producer, err := stream.NewProducer(d.settings.Kafka, d.log)
+	if err != nil {
+		return none, err
+	}
+	defer func() { _ = producer.Close() }() // Run has flushed it
+	return dlq.NewReplay(d.settings.Batch, dlq.ReplayParts{
+		Reader: d.reader, Topics: admin, Producer: producer, Decoder: d.decoder,
+		Catalog: index.NewCatalog(client), Writer: index.NewWriter(client),
+		Observe: func(e pipeline.Ending) { logEnding(d.log, e) }, Log: d.log,
+	}).Run(ctx, letters)
+}
+
+func (p *program) printReplay(r dlq.Report, asJSON bool) error {
+	if asJSON {
+		return p.printObject(r)
+	}
+	_, err := fmt.Fprintf(p.stdout, "letters         %d\nindexed         %d\ndeleted         %d\nstale           %d (the index knew as much or more)\nfailed again    %s\n",
+		r.Letters, r.Indexed, r.Deleted, r.Stale, byReason(r.Reasons))
+	if r.Left > 0 && err == nil {
+		_, err = fmt.Fprintf(p.stdout, "left            %d\n", r.Left)
+	}
+	if r.Unmarked > 0 && err == nil {
+		_, err = fmt.Fprintf(p.stdout, "not marked      %d (in the index, but listed as open)\n", r.Unmarked)
+	}
+	return err
+}
+
+// replayPreview is what a dry run tells.
+type replayPreview struct {
+	Letters int            `json:"letters"`
+	Good    int            `json:"would_be_sent"`
+	Failing int            `json:"would_fail"`
+	Reasons map[string]int `json:"would_fail_by_reason"`
+}
+
+func (p *program) previewReplay(ctx context.Context, d *letterbox, letters []*dlq.Entry, asJSON bool) error {
+	good, failing, err := d.reader.Preview(ctx, letters)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		preview := replayPreview{Letters: len(letters), Good: good, Reasons: failing}
+		for _, n := range failing {
+			preview.Failing += n
+		}
+		return p.printObject(preview)
+	}
+	_, err = fmt.Fprintf(p.stdout, "letters         %d\nwould be sent   %d to the index, which may take or refuse them\nwould fail      %s\nnothing was written\n",
+		len(letters), good, byReason(failing))
+	return err
+}
+
+func (p *program) printObject(value any) error {
+	raw, err := json.Marshal(value, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s\n", raw)
+	return err
+}

@@ -1,0 +1,194 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/search-indexer/search-indexer/internal/dedup"
+	"github.com/search-indexer/search-indexer/internal/pipeline"
+)
+
+// Topics makes topics, as [stream.Admin] does.
+type Topics interface {
+	CreateCompacted(ctx context.Context, name, like string) error
+}
+
+// Publisher sends records and waits for them, as [stream.Producer] does.
+type Publisher interface {
+	Producer
+	Flush(ctx context.Context) error
+}
+
+// ReplayParts are what a Replay is made of.
+type ReplayParts struct {
+	Reader   *Reader
+	Topics   Topics
+	Producer Publisher // of acknowledgements
+	Decoder  pipeline.Decoder
+	Catalog  pipeline.Catalog
+	Writer   pipeline.Writer
+	Observe  func(pipeline.Ending) // told how each letter ended; must not block
+	Log      zerolog.Logger
+}
+
+// Replay indexes letters again. It drives the same pipeline that indexes records in
+// the first place, so that letters are decoded, joined, written and retried as
+// records are. Each has its original topic, offset and timestamp, and with them the
+// place in the order that it always had.
+type Replay struct {
+	parts ReplayParts
+	cfg   pipeline.Config
+}
+
+// NewReplay returns a Replay with the batches of cfg.
+func NewReplay(cfg pipeline.Config, parts ReplayParts) *Replay {
+	return &Replay{parts: parts, cfg: cfg}
+}
+
+// Report says what became of the letters of a replay. Its sums are those of Letters:
+// what is in none of them was left, for an interruption or because it is gone.
+type Report struct {
+	Letters  int            `json:"letters"` // that were chosen
+	Indexed  int            `json:"indexed"`
+	Deleted  int            `json:"deleted"`
+	Stale    int            `json:"stale"`  // the index knew as much or more
+	Failed   int            `json:"failed"` // again; they stay letters
+	Reasons  map[string]int `json:"failed_by_reason"`
+	Left     int            `json:"left"`           // not tried, or not to an end
+	Unmarked int            `json:"unacknowledged"` // in the index, but not acknowledged: they stay open
+}
+
+// Run indexes the letters and acknowledges each that the index has taken or knew
+// already. Those that fail again stay open, and are not written to the dead-letter
+// topic once more. OpenSearch is waited for, as by a worker. When ctx ends, what is
+// under way is ended within Config.Shutdown and the rest is left; that is no error.
+//
+// A letter is acknowledged after its write, so that a crash may leave one that is
+// indexed and open: replayed again, it changes nothing.
+func (p *Replay) Run(ctx context.Context, letters []*Entry) (Report, error) {
+	r := &replaying{
+		parts: p.parts, group: newLetterGroup(), entries: make(map[Name]*Entry, len(letters)),
+		ledger: ledger{producer: p.parts.Producer, topic: DoneTopic(p.parts.Reader.topic)},
+		report: Report{Letters: len(letters), Left: len(letters), Reasons: map[string]int{}},
+	}
+	if len(letters) == 0 {
+		return r.report, nil
+	}
+	for _, e := range letters {
+		r.entries[e.Name] = e
+	}
+	if err := p.parts.Topics.CreateCompacted(ctx, r.ledger.topic, p.parts.Reader.topic); err != nil {
+		return r.report, fmt.Errorf("make the topic of acknowledgements: %w", err)
+	}
+	worker := pipeline.NewWorker(p.cfg, pipeline.Parts{
+		Group: r.group, Decoder: p.parts.Decoder, Memory: noMemory{}, Catalog: p.parts.Catalog, Writer: p.parts.Writer,
+		Deliver: func(_ pipeline.Letter, done func(error)) { done(nil) }, // what fails again is a letter already
+		Observe: r.ended, Log: p.parts.Log,
+	})
+	working, stop := context.WithCancel(ctx)
+	fed := make(chan error, 1)
+	go func() {
+		fed <- r.feed(working, letters)
+		stop()
+	}()
+	err := errors.Join(worker.Run(working), <-fed)
+	return r.close(ctx, err)
+}
+
+// replaying is one Run under way.
+type replaying struct {
+	parts   ReplayParts
+	group   *letterGroup
+	ledger  ledger
+	entries map[Name]*Entry
+	flying  sync.WaitGroup // letters that the worker has to end
+	report  Report         // the worker's loop counts; read when it has ended
+}
+
+// feed gives the worker all letters and waits until each has ended.
+func (r *replaying) feed(ctx context.Context, letters []*Entry) error {
+	if err := r.group.assign(ctx, letters); err != nil {
+		return err
+	}
+	err := r.parts.Reader.Each(ctx, letters, func(_ *Entry, l Letter) error {
+		r.flying.Add(1)
+		return r.group.add(ctx, l.Record)
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.group.flush(ctx); err != nil {
+		return err
+	}
+	r.flying.Wait()
+	return nil
+}
+
+// ended takes the books of one letter; the worker's loop calls it.
+func (r *replaying) ended(e pipeline.Ending) {
+	defer r.flying.Done()
+	r.parts.Observe(e)
+	switch e.Result {
+	case pipeline.Abandoned:
+		return
+	case pipeline.Dead:
+		r.report.Failed++
+		r.report.Reasons[e.Reason]++
+		r.report.Left--
+		return
+	case pipeline.Indexed:
+		r.report.Indexed++
+	case pipeline.Deleted:
+		r.report.Deleted++
+	default:
+		r.report.Stale++
+	}
+	r.report.Left--
+	// Not ctx: an interruption must not keep what is written from being acknowledged.
+	r.ledger.acknowledge(context.Background(), r.entries[nameOf(e.Record)], e.Result)
+}
+
+// close waits for the acknowledgements; the producer gives up on each after 30 s.
+func (r *replaying) close(ctx context.Context, err error) (Report, error) {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = nil // the interruption, which the report tells of
+	}
+	flushed := r.parts.Producer.Flush(context.Background())
+	failed, first := r.ledger.failures()
+	r.report.Unmarked = failed
+	if first != nil {
+		first = fmt.Errorf("acknowledge letters in %s: %w", r.ledger.topic, first)
+	}
+	return r.report, errors.Join(err, flushed, first)
+}
+
+// Preview says what Run would do with the letters, as far as decoding can tell:
+// how many would be sent to the index, which may still refuse them, and how many
+// would fail again, by reason. It writes nothing.
+func (r *Reader) Preview(ctx context.Context, letters []*Entry) (good int, failing map[string]int, err error) {
+	failing = map[string]int{}
+	err = r.Each(ctx, letters, func(_ *Entry, l Letter) error {
+		if _, _, rejection := r.decoder.Decode(l.Record); rejection != nil {
+			failing[string(rejection.Reason)]++
+		} else {
+			good++
+		}
+		return nil
+	})
+	return good, failing, err
+}
+
+// noMemory knows of no write: a replay is there to write.
+type noMemory struct{}
+
+// Seen answers no.
+func (noMemory) Seen(_ context.Context, entries []dedup.Entry) []bool {
+	return make([]bool, len(entries))
+}
+
+// Mark does nothing.
+func (noMemory) Mark(context.Context, []dedup.Entry) {}

@@ -1,0 +1,155 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+)
+
+// Standing says what an index is to its entity.
+type Standing string
+
+// What an index can be.
+const (
+	StandingLive  Standing = "live"  // behind an alias: searched or written
+	StandingKept  Standing = "kept"  // older than the live one: replaced, and kept for a way back
+	StandingNewer Standing = "newer" // neither: of a rebuild under way, or of one that was taken back
+)
+
+// Copy is one document that an index holds.
+type Copy struct {
+	document.Key
+	Index    string
+	Standing Standing
+	// Deleted tells a tombstone: it has the times of the delete and no contents.
+	Deleted bool
+}
+
+// Copies returns the documents with that key in all indices that are named as the
+// entity's own, sorted by index, as they were last written. An index that can't be
+// read, such as a closed one, is an error beside what the others hold.
+func (c *Client) Copies(ctx context.Context, key document.Key) ([]Copy, error) {
+	live, s, err := c.ownIndices(ctx, key.Entity)
+	if err != nil || len(live) == 0 {
+		return nil, err
+	}
+	names := slices.Sorted(maps.Keys(live))
+	docs, err := c.documents(ctx, names, key.ID)
+	if err != nil {
+		return nil, err
+	}
+	var copies []Copy
+	var failed []error
+	for i, doc := range docs {
+		switch {
+		case doc.Error != nil:
+			failed = append(failed, fmt.Errorf("read index %s: %s", names[i], doc.Error.words()))
+		case doc.Found:
+			state, err := document.ParseSource(doc.Source)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("read the document in index %s: %w", names[i], err))
+				continue
+			}
+			copies = append(copies, Copy{
+				Key: key, Index: names[i], Standing: s.of(names[i]),
+				Deleted: !state.Visible() && len(state.Fields) == 0,
+			})
+		}
+	}
+	return copies, errors.Join(failed...)
+}
+
+// ownIndices returns every index of an entity, live or not.
+func (c *Client) ownIndices(ctx context.Context, entity document.Entity) (map[string]liveIndex, standing, error) {
+	n := c.names(entity)
+	live, err := c.indices(ctx, []string{n.Pattern, n.Read, n.Write}, "*.aliases", "*.settings.index.uuid")
+	return live, c.standing(entity, live), err
+}
+
+// of returns what an index is. Names end in the time at which they were made.
+func (s standing) of(name string) Standing {
+	switch {
+	case slices.Contains(s.read, name) || slices.Contains(s.write, name) || slices.Contains(s.obstacles, name):
+		return StandingLive
+	case s.target != "" && name < s.target:
+		return StandingKept
+	default:
+		return StandingNewer
+	}
+}
+
+// storedDocument is what one index says of one id.
+type storedDocument struct {
+	Found  bool           `json:"found"`
+	Source jsontext.Value `json:"_source"`
+	Error  *fault         `json:"error"`
+}
+
+// documents reads one id from each of the indices. The id travels in the body: in
+// a path it could be anything, such as "..".
+func (c *Client) documents(ctx context.Context, indices []string, id string) ([]storedDocument, error) {
+	type doc struct {
+		Index string `json:"_index"`
+		ID    string `json:"_id"`
+	}
+	var question struct {
+		Docs []doc `json:"docs"`
+	}
+	for _, name := range indices {
+		question.Docs = append(question.Docs, doc{name, id})
+	}
+	body, err := json.Marshal(question)
+	if err != nil {
+		return nil, fmt.Errorf("ask for documents: %w", err)
+	}
+	var answer struct {
+		Docs []storedDocument `json:"docs"`
+	}
+	if err := c.ask(ctx, opensearchapi.MgetRequest{Body: bytes.NewReader(body)}, &answer); err != nil {
+		return nil, fmt.Errorf("read documents: %w", err)
+	}
+	if len(answer.Docs) != len(indices) {
+		return nil, fmt.Errorf("read documents: %d answers for %d indices", len(answer.Docs), len(indices))
+	}
+	return answer.Docs, nil
+}
+
+// RemoveCopy removes a document from a kept index. It refuses every other one: a
+// live document would come back with the next event that is older than its delete,
+// and a rebuild under way would not write it again.
+func (c *Client) RemoveCopy(ctx context.Context, from Copy) error {
+	_, s, err := c.ownIndices(ctx, from.Entity) // it may have become live meanwhile
+	if err != nil {
+		return err
+	}
+	if now := s.of(from.Index); now != StandingKept {
+		return fmt.Errorf("remove a document from index %s: the index is %s, only kept ones are cleaned", from.Index, now)
+	}
+	line := append(append([]byte(`{"delete":{"_index":"`), from.Index...), `","_id":`...)
+	line = append(appendID(line, from.ID), "}}\n"...)
+	got, err := c.send(ctx, opensearchapi.BulkRequest{
+		Body: bytes.NewReader(line), Timeout: shardTimeout, FilterPath: bulkFilter(), Refresh: "true",
+	})
+	if err != nil {
+		return err
+	}
+	items, err := readItems(got.body, 1)
+	switch {
+	case got.status >= 300:
+		return &serverError{status: got.status, fault: readFault(got.body)}
+	case err != nil:
+		return err
+	case items[0].Error != nil:
+		return fmt.Errorf("remove a document from index %s: %s", from.Index, items[0].Error.words())
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Retention says how long a topic keeps its records. Kafka removes whole segments
+// of the log, so a record may stay for longer.
+type Retention struct {
+	Time      time.Duration // after a record's timestamp; below 0: for ever
+	Bytes     int64         // of one partition; below 0: any number
+	Compacted bool          // of equal keys only the last record stays
+}
+
+// String says it in words.
+func (r Retention) String() string {
+	var bounds []string
+	if r.Time >= 0 {
+		bounds = append(bounds, "for "+r.Time.String())
+	}
+	if r.Bytes >= 0 {
+		bounds = append(bounds, fmt.Sprintf("up to %d bytes a partition", r.Bytes))
+	}
+	if r.Compacted {
+		bounds = append(bounds, "until a later record has the same key")
+	}
+	if len(bounds) == 0 {
+		return "for ever"
+	}
+	return strings.Join(bounds, ", ")
+}
+
+// Retention returns how long a topic keeps its records.
+func (a *Admin) Retention(ctx context.Context, topic string) (Retention, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	settings, err := a.settings(ctx, []string{topic})
+	if err != nil {
+		return Retention{}, err
+	}
+	of := settings[topic]
+	policy := of["cleanup.policy"].Value
+	r := Retention{Time: -1, Bytes: -1, Compacted: strings.Contains(policy, "compact")}
+	if !strings.Contains(policy, "delete") {
+		return r, nil
+	}
+	millis, err := strconv.ParseInt(of["retention.ms"].Value, 10, 64)
+	if err != nil {
+		return r, fmt.Errorf("read retention.ms of topic %s: %w", topic, err)
+	}
+	if r.Bytes, err = strconv.ParseInt(of["retention.bytes"].Value, 10, 64); err != nil {
+		return r, fmt.Errorf("read retention.bytes of topic %s: %w", topic, err)
+	}
+	if millis >= 0 {
+		const most = math.MaxInt64 / int64(time.Millisecond) // 292 years
+		r.Time = time.Duration(min(millis, most)) * time.Millisecond
+	}
+	return r, nil
+}
