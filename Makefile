@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-short fuzz bench lint fmt clean simulate
+.PHONY: help build docs demo up down stack-status test test-short chaos fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ test: up ## run every test on the real services, with the race detector
 
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...
+
+chaos: ## publish under faults in an order drawn from a seed, and compare (SEED=, DURATION=10m)
+	CHAOS_SEED=$(SEED) CHAOS_DURATION=$(or $(DURATION),10m) \
+	go test -run '^TestChaos$$' -count 1 -v -timeout 12h ./test/chaos
 
 fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 	@set -e; for package in $$(go list ./...); do \

@@ -20,7 +20,7 @@ import (
 type Consumer struct {
 	cfg    Config
 	log    zerolog.Logger
-	client *kafka.Consumer
+	client *kafka.Consumer // another one after renew
 	scout  scout
 
 	records    chan []record.Record
@@ -35,12 +35,14 @@ type Consumer struct {
 	joined   atomic.Bool
 
 	// Of the polling goroutine alone.
-	chunk   chunk
-	fatal   error
-	trouble map[string]bool // what was logged of the connection since it was last well
-	missing map[string]bool
+	chunk    chunk
+	fatal    error
+	outworn  bool              // the client is to be replaced
+	topicIDs map[string]string // of what the client has read, by the topic's name
+	trouble  map[string]bool   // what was logged of the connection since it was last well
+	missing  map[string]bool
 
-	commits   sync.Mutex                 // held by the one commit under way
+	commits   sync.Mutex                 // held by the one commit under way, and while the client is replaced
 	committed map[record.Partition]int64 // as the client remembers them, whoever owns the partitions
 
 	mu      sync.Mutex
@@ -52,23 +54,16 @@ type Consumer struct {
 // NewConsumer makes a group member. It joins when Run is called. No broker needs
 // to answer yet; an error means that the settings are wrong.
 func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
-	properties := cfg.consumerProperties()
-	properties["go.logs.channel.enable"] = true
-	client, err := kafka.NewConsumer(&properties)
+	client, admin, err := newClient(cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("make Kafka consumer: %w", err)
-	}
-	go forwardLogs(client.Logs(), log, &connection{})
-	admin, err := kafka.NewAdminClientFromConsumer(client)
-	if err != nil {
-		return nil, fmt.Errorf("make Kafka admin client: %w", err)
+		return nil, err
 	}
 	c := &Consumer{
-		cfg: cfg, log: log, client: client, scout: scout{admin: admin, group: cfg.GroupID},
+		cfg: cfg, log: log, client: client, scout: scout{client: client, admin: admin, group: cfg.GroupID},
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]bool{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
-		committed: map[record.Partition]int64{},
+		committed: map[record.Partition]int64{}, topicIDs: map[string]string{},
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())

@@ -101,9 +101,10 @@ func (c *Consumer) doubt() {
 func (c *Consumer) takeUp(ctx context.Context, f findings) {
 	c.report(f)
 	if remade := c.remade(f.topics); len(remade) > 0 {
-		c.log.Warn().Stringers("partitions", stringers(remade)).
-			Msg("the topic was made again under its name: reading it from its beginning")
-		c.startAgain(ctx, remade)
+		c.log.Warn().Strs("topics", remade).
+			Msg("topics were made again under their names: joining the group anew, to read them from their beginning")
+		c.retire(ctx, remade)
+		return
 	}
 	c.begin(ctx, f)
 	if f.suspect && f.err == nil {
@@ -111,12 +112,13 @@ func (c *Consumer) takeUp(ctx context.Context, f findings) {
 	}
 }
 
-// remade returns the partitions whose topic is another than the one being read.
-func (c *Consumer) remade(topics map[string]topic) []record.Partition {
-	var remade []record.Partition
-	for _, id := range c.ids() {
-		if p := c.owned[id]; p.phase != starting && differ(p.topicID, topics[id.Topic].id) {
-			remade = append(remade, id)
+// remade returns the topics that are others than those that the client has read
+// under their names, sorted.
+func (c *Consumer) remade(topics map[string]topic) []string {
+	var remade []string
+	for _, name := range slices.Sorted(maps.Keys(c.topicIDs)) {
+		if differ(c.topicIDs[name], topics[name].id) {
+			remade = append(remade, name)
 		}
 	}
 	return remade
@@ -158,6 +160,7 @@ func (c *Consumer) begin(ctx context.Context, f findings) {
 			phase: reading, topicID: at.topicID, low: at.low, high: at.high,
 			begun: from.offset, delivered: from.offset, position: from.offset, settled: from.offset,
 		}
+		c.topicIDs[id.Topic] = at.topicID
 		if from.problem != nil {
 			p.phase = failed
 		} else {
