@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -21,12 +23,13 @@ func (p *program) dlqCommand() *cobra.Command {
 		Use:   "dlq",
 		Short: "List, show, replay and purge dead letters",
 		Long: `A record that no retry can bring into the index becomes a dead letter: itself,
-byte for byte, in the dead-letter topic (KAFKA_DLQ_TOPIC), with the reason. These
-commands read that topic and change nothing but what they say; no worker needs to
-run, and one that does is not disturbed.
+byte for byte, in the dead-letter topic (KAFKA_DLQ_TOPIC), with the reason.
+These commands read that topic and change nothing but what they say; no worker
+needs to run, and one that does is not disturbed.
 
-A letter is open until a replay has brought it into the index. Its name is the place
-of the original record, so that a letter which was sent twice counts once.`,
+A letter is open until a replay has brought it into the index. Its name is the
+place of the original record, so that a letter which was sent twice counts
+once.`,
 		Example: `  indexer dlq list
   indexer dlq show 3/17
   indexer dlq replay --reason rejected_by_index --dry-run
@@ -46,10 +49,10 @@ type filterFlags struct {
 
 func (f *filterFlags) add(command *cobra.Command) {
 	flags := command.Flags()
-	flags.StringSliceVar(&f.reasons, "reason", nil, "only letters of this reason, such as rejected_by_index; may be repeated")
-	flags.StringSliceVar(&f.topics, "topic", nil, "only letters of this original topic; may be repeated")
-	flags.StringVar(&f.entity, "entity", "", "only letters of an entity: post or artist, or one document, such as post/123")
-	flags.StringVar(&f.since, "since", "", "only letters that failed since then: 90m, 24h, 2026-01-31, or an RFC 3339 time")
+	flags.StringSliceVar(&f.reasons, "reason", nil, "only of this reason; may be repeated")
+	flags.StringSliceVar(&f.topics, "topic", nil, "only of this original topic; may be repeated")
+	flags.StringVar(&f.entity, "entity", "", "only of this kind or document: post, post/123")
+	flags.StringVar(&f.since, "since", "", "only what failed since: 90m, 24h, 2026-01-31")
 }
 
 // filter reads the flags. A topic may be named with its prefix or without.
@@ -114,24 +117,29 @@ func (p *program) openLetterbox(s settings) (*letterbox, error) {
 
 func (d *letterbox) close() { d.stream.Close() }
 
-// byReason is "7: 5 invalid_json, 2 invalid_id", the most frequent first.
-func byReason(counts map[string]int) string {
+// byReason prints a name, the sum of counts, and each of them, the highest first;
+// it stays within 80 columns.
+func byReason(out io.Writer, name string, counts map[string]int) {
+	const widest, indent = 80, 16
 	reasons := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		if counts[a] != counts[b] {
-			return counts[b] - counts[a]
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
 	})
 	total := 0
-	parts := make([]string, len(reasons))
-	for i, reason := range reasons {
-		total += counts[reason]
-		parts[i] = fmt.Sprintf("%d %s", counts[reason], printable(reason))
+	for _, n := range counts {
+		total += n
 	}
-	if total == 0 {
-		return "0"
+	line := fmt.Sprintf("%-*s%d", indent, name, total)
+	separator := ": "
+	for _, reason := range reasons {
+		part := fmt.Sprintf("%d %s", counts[reason], printable(reason))
+		if len(line)+len(separator)+len(part) >= widest {
+			_, _ = fmt.Fprintln(out, line+strings.TrimRight(separator, " "))
+			line, separator = strings.Repeat(" ", indent), ""
+		}
+		line += separator + part
+		separator = ", "
 	}
-	return fmt.Sprintf("%d: %s", total, strings.Join(parts, ", "))
+	_, _ = fmt.Fprintln(out, line)
 }
 
 func reasonsOf(letters []*dlq.Entry) map[string]int {

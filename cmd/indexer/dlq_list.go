@@ -27,10 +27,10 @@ func (p *program) dlqListCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List dead letters, those that failed last at the end",
-		Long: `list reads the dead-letter topic from its beginning to its present end and prints a
-line for each open letter. LETTER is what "dlq show" takes: partition and offset in
-the dead-letter topic. FROM is the place of the original record. The table fits 80
-columns; --json has everything in full.`,
+		Long: `list reads the dead-letter topic from its beginning to its present end and
+prints a line for each open letter. LETTER is what "dlq show" takes: partition
+and offset in the dead-letter topic. FROM is the place of the original record.
+The table fits 80 columns; --json has everything in full.`,
 		Example: `  indexer dlq list
   indexer dlq list --reason rejected_by_index --since 24h
   indexer dlq list --entity post/123 --all
@@ -42,8 +42,8 @@ columns; --json has everything in full.`,
 		},
 	}
 	flags.add(command)
-	command.Flags().BoolVar(&flags.all, "all", false, "also letters that a replay has brought into the index")
-	command.Flags().BoolVar(&flags.asJSON, "json", false, "print one JSON object a line, for each letter")
+	command.Flags().BoolVar(&flags.all, "all", false, "also letters that were replayed")
+	command.Flags().BoolVar(&flags.asJSON, "json", false, "print one JSON object a line, one for each letter")
 	return command
 }
 
@@ -82,16 +82,16 @@ func (p *program) sumUp(listing *dlq.Listing, shown []*dlq.Entry, all bool) {
 	if len(shown) > 0 {
 		_, _ = fmt.Fprintln(p.stdout)
 	}
-	_, _ = fmt.Fprintf(p.stdout, "letters shown: %s\n", byReason(reasonsOf(shown)))
+	byReason(p.stdout, "letters shown", reasonsOf(shown))
 	open := listing.Matching(dlq.Filter{}, false)
 	if others := len(open) - len(shown); others > 0 {
-		_, _ = fmt.Fprintf(p.stdout, "open in all:   %s\n", byReason(reasonsOf(open)))
+		byReason(p.stdout, "open in all", reasonsOf(open))
 	}
 	if done := len(listing.Letters) - len(open); done > 0 && !all {
-		_, _ = fmt.Fprintf(p.stdout, "replayed:      %d (--all lists them, \"dlq purge\" removes them)\n", done)
+		_, _ = fmt.Fprintf(p.stdout, "replayed        %d (--all lists them, \"dlq purge\" removes them)\n", done)
 	}
 	if strange := len(listing.Strangers); strange > 0 {
-		_, _ = fmt.Fprintf(p.stdout, "no letters:    %d records in the topic that this program has not written\n", strange)
+		_, _ = fmt.Fprintf(p.stdout, "no letters      %d records in the topic that this program has not written\n", strange)
 	}
 }
 

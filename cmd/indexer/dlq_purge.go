@@ -27,16 +27,17 @@ func (p *program) dlqPurgeCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "purge",
 		Short: "Remove dead letters that are no longer needed",
-		Long: `purge removes the letters that a replay has brought into the index; with filters,
---older-than or --all also open ones: those that meet all of what is given. Filters
-and --all need --yes, since what goes is lost.
+		Long: `purge removes the letters that a replay has brought into the index; with
+filters, --older-than or --all also open ones: those that meet all of what is
+given. Filters and --all need --yes, since what goes is lost.
 
-Kafka can remove records only from the front of a partition: everything before the
-first letter that must stay. So a letter that may go stays for as long as an older
-one in its partition must; purge says how many do. The topic's own retention
-(30 days as "indexer setup" makes it) removes letters too, open or not.`,
+Kafka can remove records only from the front of a partition: everything before
+the first letter that must stay. So a letter that may go stays for as long as
+an older one in its partition must; purge says how many do. The topic's own
+retention (30 days as "indexer setup" makes it) removes letters too, open or
+not.`,
 		Example: `  indexer dlq purge                               # what was replayed
-  indexer dlq purge --older-than 336h             # and what is older than 14 days
+  indexer dlq purge --older-than 336h             # and what failed 14 days ago
   indexer dlq purge --reason invalid_json --yes   # and all of this reason
   indexer dlq purge --all --dry-run`,
 		Args:        cobra.NoArgs,
@@ -47,11 +48,11 @@ one in its partition must; purge says how many do. The topic's own retention
 	}
 	flags.add(command)
 	f := command.Flags()
-	f.StringVar(&flags.olderThan, "older-than", "", "also open letters that failed before then: 336h, 2026-01-31, or an RFC 3339 time")
-	f.BoolVar(&flags.all, "all", false, "also every open letter, and records that are no letters")
+	f.StringVar(&flags.olderThan, "older-than", "", "open letters too that failed before: 336h, a date")
+	f.BoolVar(&flags.all, "all", false, "every open letter too, and what is no letter")
 	f.BoolVar(&flags.yes, "yes", false, "really remove open letters by filters or --all")
 	f.BoolVar(&flags.dryRun, "dry-run", false, "say what would be removed, and remove nothing")
-	f.BoolVar(&flags.asJSON, "json", false, "print what is removed and what stays as one JSON object")
+	f.BoolVar(&flags.asJSON, "json", false, "print the counts as one JSON object")
 	return command
 }
 

@@ -27,20 +27,21 @@ func (p *program) dlqReplayCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "replay",
 		Short: "Index dead letters again, after what refused them was mended",
-		Long: `replay takes open letters, all or those that the filters choose, and indexes them
-here, the way a worker does. Nothing is published to the original topics: other
-services read those. Each event keeps its place in the order (its own version and
-timestamp, or those of the original record), so newer events that have arrived
-meanwhile win.
+		Long: `replay takes open letters, all or those that the filters choose, and indexes
+them here, the way a worker does. Nothing is published to the original topics:
+other services read those. Each event keeps its place in the order (its own
+version and timestamp, or those of the original record), so newer events that
+have arrived meanwhile win.
 
 What the index takes, or knew already, is acknowledged in the compacted topic
-KAFKA_DLQ_TOPIC with ".done" behind it, and never replayed again. What fails again
-is counted by reason and stays an open letter. To interrupt a replay is safe: what
-is left stays open.
+KAFKA_DLQ_TOPIC with ".done" behind it, and never replayed again. What fails
+again is counted by reason and stays an open letter. To interrupt a replay is
+safe: what is left stays open.
 
-A letter of rejected_by_index can succeed once the template is mended and an index
-made with it; one that the decoder refuses (invalid_json and the like) only with a
-newer version of this program. Exit code 0 where every letter was tried.`,
+A letter of rejected_by_index can succeed once the template is mended and an
+index made with it; one that the decoder refuses (invalid_json and the like)
+only with a newer version of this program. Exit code 0 where every letter was
+tried.`,
 		Example: `  indexer dlq replay --dry-run
   indexer dlq replay --reason rejected_by_index
   indexer dlq replay --entity post/123
@@ -127,12 +128,13 @@ func (p *program) printReplay(r dlq.Report, asJSON bool) error {
 	if asJSON {
 		return p.printObject(r)
 	}
-	_, err := fmt.Fprintf(p.stdout, "letters         %d\nindexed         %d\ndeleted         %d\nstale           %d (the index knew as much or more)\nfailed again    %s\n",
-		r.Letters, r.Indexed, r.Deleted, r.Stale, byReason(r.Reasons))
-	if r.Left > 0 && err == nil {
+	_, err := fmt.Fprintf(p.stdout, "letters         %d\nindexed         %d\ndeleted         %d\nstale           %d (the index knew as much or more)\n",
+		r.Letters, r.Indexed, r.Deleted, r.Stale)
+	byReason(p.stdout, "failed again", r.Reasons)
+	if r.Left > 0 {
 		_, err = fmt.Fprintf(p.stdout, "left            %d\n", r.Left)
 	}
-	if r.Unmarked > 0 && err == nil {
+	if r.Unmarked > 0 {
 		_, err = fmt.Fprintf(p.stdout, "not marked      %d (in the index, but listed as open)\n", r.Unmarked)
 	}
 	return err
@@ -158,8 +160,9 @@ func (p *program) previewReplay(ctx context.Context, d *letterbox, letters []*dl
 		}
 		return p.printObject(preview)
 	}
-	_, err = fmt.Fprintf(p.stdout, "letters         %d\nwould be sent   %d to the index, which may take or refuse them\nwould fail      %s\nnothing was written\n",
-		len(letters), good, byReason(failing))
+	_, _ = fmt.Fprintf(p.stdout, "letters         %d\nwould be sent   %d to the index, which may take or refuse them\n", len(letters), good)
+	byReason(p.stdout, "would fail", failing)
+	_, err = fmt.Fprintln(p.stdout, "nothing was written")
 	return err
 }
 

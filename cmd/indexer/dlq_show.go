@@ -23,9 +23,9 @@ func (p *program) dlqShowCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "show PLACE",
 		Short: "Show one dead letter in full",
-		Long: `show prints the original record byte for byte (as hex where it is no plain text),
-why it failed in the words of this program and of OpenSearch, and what the decoder
-of this version makes of it now.
+		Long: `show prints the original record byte for byte (as hex where it is no plain
+text), why it failed in the words of this program and of OpenSearch, and what
+the decoder of this version makes of it now.
 
 PLACE is PARTITION/OFFSET in the dead-letter topic, as "dlq list" prints it, or
 TOPIC/PARTITION/OFFSET of the original record.`,

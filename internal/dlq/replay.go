@@ -44,8 +44,10 @@ type Replay struct {
 	cfg   pipeline.Config
 }
 
-// NewReplay returns a Replay with the batches of cfg.
+// NewReplay returns a Replay with the batches of cfg. Its guard does not count: what
+// it keeps from becoming dead letters are dead letters here.
 func NewReplay(cfg pipeline.Config, parts ReplayParts) *Replay {
+	cfg.Guard = 0
 	return &Replay{parts: parts, cfg: cfg}
 }
 

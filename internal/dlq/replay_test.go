@@ -26,7 +26,7 @@ func rejected(r *record.Record) Letter {
 }
 
 func (b *broker) replay(c pipeline.Writer) *Replay {
-	cfg := pipeline.Config{MaxEvents: 100, MaxBytes: 1 << 20, MaxWait: time.Millisecond, Concurrency: 2, Shutdown: 10 * time.Second}
+	cfg := pipeline.Config{MaxEvents: 100, MaxBytes: 1 << 20, MaxWait: time.Millisecond, Concurrency: 2, Shutdown: 10 * time.Second, Guard: 100}
 	return NewReplay(cfg, ReplayParts{
 		Reader: b.reader(), Topics: b, Producer: b, Decoder: handlers.NewMux(""),
 		Catalog: newCluster(), Writer: c, Observe: func(pipeline.Ending) {}, Log: zerolog.Nop(),
@@ -179,6 +179,17 @@ func TestAnInterruptedReplayLeavesTheRestOpen(t *testing.T) {
 	}
 	want(t, report, Report{Letters: letters, Left: letters})
 	want(t, b.run(t, newCluster()), Report{Letters: letters, Indexed: letters})
+}
+
+// A worker would hold such a flood back; a replay must end.
+func TestAReplayOfLettersThatAllFailAgainEnds(t *testing.T) {
+	b, c := newBroker(), newCluster()
+	c.strict = "mood"
+	const letters = 200
+	for i := range int64(letters) {
+		b.put(rejected(post(i, fmt.Sprintf(`{"post_id":%d,"mood":"blue"}`, i))))
+	}
+	want(t, b.run(t, c), Report{Letters: letters, Failed: letters, Reasons: map[string]int{"rejected_by_index": letters}})
 }
 
 func TestPreviewWritesNothing(t *testing.T) {
