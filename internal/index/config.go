@@ -67,10 +67,10 @@ func (c Config) validateAddresses() error {
 
 func (c Config) validateLogin() error {
 	var errs []error
-	if c.Password != "" && c.Username == "" {
+	if c.Password.IsSet() && c.Username == "" {
 		errs = append(errs, errors.New("OPENSEARCH_PASSWORD: is set without OPENSEARCH_USERNAME, set both or none"))
 	}
-	if c.Username != "" && c.Password == "" {
+	if c.Username != "" && !c.Password.IsSet() {
 		errs = append(errs, errors.New("OPENSEARCH_USERNAME: is set without OPENSEARCH_PASSWORD, set both or none"))
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {

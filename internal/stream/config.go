@@ -92,10 +92,10 @@ func (c Config) validateSecurity() error {
 		if needsLogin && c.SASLUsername == "" {
 			wrong = append(wrong, errors.New("KAFKA_SASL_USERNAME: set it, as KAFKA_SECURITY_PROTOCOL asks for a login"))
 		}
-		if needsLogin && c.SASLPassword == "" {
+		if needsLogin && !c.SASLPassword.IsSet() {
 			wrong = append(wrong, errors.New("KAFKA_SASL_PASSWORD: set it (or KAFKA_SASL_PASSWORD_FILE), as KAFKA_SECURITY_PROTOCOL asks for a login"))
 		}
-	} else if c.SASLMechanism != "" || c.SASLUsername != "" || c.SASLPassword != "" {
+	} else if c.SASLMechanism != "" || c.SASLUsername != "" || c.SASLPassword.IsSet() {
 		wrong = append(wrong, errors.New("KAFKA_SECURITY_PROTOCOL: a SASL login is set but would not be used; choose SASL_SSL or SASL_PLAINTEXT"))
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
