@@ -3,14 +3,11 @@ package index
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -46,10 +43,12 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	var requests http.RoundTripper = errorsOnce{transport}
+	if cfg.Username != "" {
+		requests = &login{next: requests, username: cfg.Username, password: cfg.Password}
+	}
 	options := opensearch.Config{
-		Username:     cfg.Username,
-		Password:     cfg.Password.Reveal(),
-		Transport:    errorsOnce{transport},
+		Transport:    requests,
 		DisableRetry: true, // a retry is the caller's, who counts and delays it
 	}
 	for _, u := range cfg.URLs {
@@ -72,23 +71,9 @@ func NewClient(cfg Config) (*Client, error) {
 }
 
 func newTransport(cfg Config) (*http.Transport, error) {
-	security := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("OPENSEARCH_CA_FILE: %w", err)
-		}
-		security.RootCAs = x509.NewCertPool()
-		if !security.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("OPENSEARCH_CA_FILE: %s holds no PEM certificate", cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("OPENSEARCH_CERT_FILE: %w", err)
-		}
-		security.Certificates = []tls.Certificate{pair}
+	security, err := newTLS(cfg)
+	if err != nil {
+		return nil, err
 	}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -127,6 +112,9 @@ func (c *Client) send(ctx context.Context, req opensearchapi.Request) (answer, e
 	defer cancel()
 	res, err := req.Do(ctx, c.os)
 	if err != nil {
+		if wayOut := distrust(err); wayOut != "" {
+			return answer{}, &trustError{err: err, wayOut: wayOut}
+		}
 		return answer{}, fmt.Errorf("ask OpenSearch: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to the end

@@ -70,7 +70,7 @@ func TestTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { acceptAll(w, "\n\n") }))
 	t.Cleanup(server.Close)
 	cfg := (&fakeServer{Server: server}).config()
-	if got := NewWriter(mustClient(t, cfg)).Write(t.Context(), "x", posts(1))[0]; got.Reason != ReasonNetwork {
+	if got := NewWriter(mustClient(t, cfg)).Write(t.Context(), "x", posts(1))[0]; got.Reason != ReasonTLS {
 		t.Errorf("an unknown certificate was trusted: %+v", got)
 	}
 	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")

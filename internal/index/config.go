@@ -15,9 +15,9 @@ import (
 type Config struct {
 	URLs            []string      `env:"OPENSEARCH_URLS, default=http://localhost:9200" doc:"Addresses of the nodes, separated by commas; http:// or https://, without user and password. Requests go to them in turn."`
 	Username        string        `env:"OPENSEARCH_USERNAME" doc:"User for basic authentication; empty for none."`
-	Password        config.Secret `env:"OPENSEARCH_PASSWORD" doc:"Password for basic authentication."`
+	Password        config.Secret `env:"OPENSEARCH_PASSWORD" doc:"Password for basic authentication. The file is read again whenever the password is refused."`
 	CAFile          string        `env:"OPENSEARCH_CA_FILE" doc:"File of PEM certificates that the nodes' certificates must be signed by; empty for the system's."`
-	CertFile        string        `env:"OPENSEARCH_CERT_FILE" doc:"File of the PEM client certificate; needs OPENSEARCH_KEY_FILE."`
+	CertFile        string        `env:"OPENSEARCH_CERT_FILE" doc:"File of the PEM client certificate; needs OPENSEARCH_KEY_FILE. Both are read again at every connection."`
 	KeyFile         string        `env:"OPENSEARCH_KEY_FILE" doc:"File of the PEM key of the client certificate; needs OPENSEARCH_CERT_FILE."`
 	AWSRegion       string        `env:"OPENSEARCH_AWS_REGION" doc:"Region of an Amazon OpenSearch Service domain: requests are signed with SigV4 by the credentials of the AWS environment (variables, profile, role). Empty for no signing."`
 	IndexPrefix     string        `env:"OPENSEARCH_INDEX_PREFIX" doc:"Put in front of every index, alias and template name; lower-case letters, digits, dot, hyphen and underscore. Programs with different prefixes share a cluster without touching each other's indices."`
@@ -25,6 +25,19 @@ type Config struct {
 	Replicas        int           `env:"OPENSEARCH_REPLICAS, default=1" doc:"Copies of each primary shard of a new index, 0 to 100. With 0 the loss of a node loses documents until a rebuild."`
 	RefreshInterval time.Duration `env:"OPENSEARCH_REFRESH_INTERVAL, default=500ms" doc:"How long a written document may stay invisible to searches, 1ms to 1h, for new indices. Longer is cheaper."`
 	TemplateDir     string        `env:"OPENSEARCH_TEMPLATE_DIR" doc:"Folder whose post.json, artist.json and analysis.json, where they exist, replace the project's own templates at setup and rebuild."`
+}
+
+// loginSettings names the settings that make up the login in use.
+func (c Config) loginSettings() string {
+	switch {
+	case c.AWSRegion != "":
+		return "OPENSEARCH_AWS_REGION and the credentials of the AWS environment"
+	case c.Username != "":
+		return "OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD (a changed OPENSEARCH_PASSWORD_FILE is read by itself)"
+	case c.CertFile != "":
+		return "OPENSEARCH_CERT_FILE"
+	}
+	return "OPENSEARCH_USERNAME, OPENSEARCH_CERT_FILE or OPENSEARCH_AWS_REGION: none of them is set"
 }
 
 // Bounds of the settings.

@@ -323,7 +323,9 @@ func remedy(reason string) string {
 	case index.ReasonAliasMissing, index.ReasonScriptMissing:
 		return "Run `indexer setup`."
 	case index.ReasonAuth:
-		return "Check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD and the rights of that user."
+		return "Check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD (or OPENSEARCH_CERT_FILE, OPENSEARCH_AWS_REGION) and the rights of that user."
+	case index.ReasonTLS:
+		return "Check OPENSEARCH_CA_FILE, OPENSEARCH_CERT_FILE and how long the certificates are valid."
 	case index.ReasonBlocked:
 		return "Lift the index's write block; OpenSearch sets one itself when its disk is full."
 	case index.ReasonNetwork, index.ReasonUnavailable:
