@@ -180,6 +180,7 @@ func (w *worker) problems(ctx context.Context) []string {
 	if !w.consumer.Joined() {
 		problems = append(problems, "not a member of the consumer group yet; check KAFKA_BROKERS and the log")
 	}
+	problems = append(problems, w.consumer.Troubles()...)
 	s := w.pipeline.Snapshot()
 	if s.Stalled != "" {
 		problems = append(problems, "OpenSearch takes nothing: "+s.Stalled)

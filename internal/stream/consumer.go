@@ -3,6 +3,8 @@ package stream
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,12 +39,14 @@ type Consumer struct {
 	// Of the polling goroutine alone.
 	chunk   chunk
 	fatal   error
-	trouble map[string]bool // what was logged of the connection since it was last well
+	login   *login
 	missing map[string]bool
 
 	mu      sync.Mutex
 	owned   map[record.Partition]*partition
 	holding bool // the reader takes nothing, so every partition is paused
+	// trouble is what was logged of the connection since it was last well, by kind.
+	trouble map[string]string
 	suspect bool // the log has lost the next offset of some partition
 }
 
@@ -61,10 +65,10 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
 	}
 	c := &Consumer{
-		cfg: cfg, log: log, client: client, scout: scout{admin: admin, group: cfg.GroupID},
+		cfg: cfg, log: log, client: client, login: newLogin(cfg, client.SetSaslCredentials), scout: scout{admin: admin, group: cfg.GroupID},
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
-		trouble: map[string]bool{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
+		trouble: map[string]string{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())
@@ -177,6 +181,14 @@ func (c *Consumer) Resume(partitions ...record.Partition) error {
 		}
 	}
 	return c.regulate(partitions)
+}
+
+// Troubles returns what keeps the brokers from being used, each as a sentence;
+// nothing where all is well.
+func (c *Consumer) Troubles() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Values(c.trouble))
 }
 
 // Watermarks returns the first offset of a partition's log, as of its assignment,
