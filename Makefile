@@ -11,7 +11,7 @@ TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-short fuzz lint fmt clean
+.PHONY: help build docs demo up down stack-status test test-security test-short fuzz lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAG
 test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \
 	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+
+test-security: ## run the program against services with TLS, logins and rights (see docs/security.md)
+	go test -tags security -count 1 -timeout $(TEST_TIMEOUT) ./test/security
 
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...

@@ -44,7 +44,7 @@ func (c *Consumer) complain(e kafka.Error) {
 		if err := c.login.renew(); err != nil {
 			c.log.Warn().Err(err).Msg("use the new password of KAFKA_SASL_PASSWORD_FILE")
 		}
-	case code == kafka.ErrSsl:
+	case distrusts(e):
 		c.worry(troubleTLS, "Kafka cannot be talked to safely: "+essence(e)+"; check KAFKA_CA_FILE, KAFKA_CERT_FILE, the names in KAFKA_BROKERS, and how long the certificates are valid; trying on")
 	case code == kafka.ErrAllBrokersDown:
 		c.worry(troubleAway, c.unreachable())
@@ -88,14 +88,21 @@ func (c *Consumer) unreachable() string {
 	return fmt.Sprintf("cannot reach Kafka at %s; trying on", strings.Join(c.cfg.Brokers, ","))
 }
 
+// distrusts tells that one side does not trust the other's certificate. A broker's
+// refusal comes as a connection that ended, with the alert in its words (2.15 with
+// TLS 1.3). Of a broker's certificate that has expired the client says only that it
+// could not be verified.
+func distrusts(e kafka.Error) bool {
+	return e.Code() == kafka.ErrSsl || e.Code() == kafka.ErrTransport && strings.Contains(e.Error(), "SSL alert")
+}
+
 // essence is an error without what differs from one attempt to the next, which
 // librdkafka (2.15) puts in front and behind: the connection's name and its times.
 func essence(e kafka.Error) string {
-	text := e.Error()
-	if _, after, found := strings.Cut(text, "]: "); found {
-		text = after
+	text, _, _ := strings.Cut(e.Error(), " (after ")
+	if name, rest, found := strings.Cut(text, ": "); found && strings.Contains(name, "://") {
+		return rest
 	}
-	text, _, _ = strings.Cut(text, " (after ")
 	return text
 }
 

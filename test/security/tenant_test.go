@@ -1,3 +1,5 @@
+//go:build security
+
 package security
 
 import (
@@ -28,7 +30,7 @@ var build = sync.OnceValues(func() (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(dir, "indexer")
-	if out, err := exec.Command("go", "build", "-race", "-o", path, "../../cmd/indexer").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/indexer").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build cmd/indexer: %w\n%s", err, out)
 	}
 	return path, nil
@@ -36,10 +38,8 @@ var build = sync.OnceValues(func() (path string, err error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if !testing.Short() {
-		if path, err := build(); err == nil {
-			_ = os.RemoveAll(filepath.Dir(path))
-		}
+	if path, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
 }
@@ -205,7 +205,7 @@ func (w *worker) get(path string) string {
 	return string(body)
 }
 
-// says waits until a line of the log above debug holds all parts, and /readyz the last.
+// says waits until a line of the log above debug holds all parts.
 func (w *worker) says(parts ...string) {
 	w.t.Helper()
 	await(w.t, fmt.Sprintf("line with %q", parts), func() bool { return w.count(parts...) > 0 })
