@@ -19,8 +19,9 @@ help: ## this list
 build: ## compile bin/indexer, stamped with version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/indexer ./cmd/indexer
 
-docs: ## write docs/configuration.md from the settings' structs
+docs: ## write docs/configuration.md from the settings' structs and docs/dependencies.md from go.mod
 	go generate ./cmd/indexer
+	go run ./scripts/dependencies >docs/dependencies.new && mv docs/dependencies.new docs/dependencies.md
 
 up: ## start Kafka, OpenSearch and Redis on this machine (downloads once; see scripts/stack)
 	@scripts/stack up
