@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,10 @@ func (c Config) validateLogin() error {
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		errs = append(errs, errors.New("OPENSEARCH_CERT_FILE: goes with OPENSEARCH_KEY_FILE, set both or none"))
+	}
+	plain := func(address string) bool { return strings.HasPrefix(strings.TrimSpace(address), "http://") }
+	if (c.CAFile != "" || c.CertFile != "") && len(c.URLs) > 0 && !slices.ContainsFunc(c.URLs, func(a string) bool { return !plain(a) }) {
+		errs = append(errs, errors.New("OPENSEARCH_URLS: certificate files are set but would not be used; use https://"))
 	}
 	if c.AWSRegion != "" && c.Username != "" {
 		errs = append(errs, errors.New("OPENSEARCH_AWS_REGION: signs requests, so it excludes OPENSEARCH_USERNAME; set one of them"))

@@ -40,14 +40,15 @@ func run(out io.Writer, root string) error {
 	b.WriteString(preface)
 	b.WriteString("\n## Chosen by us\n\n| module | version | licence | for |\n| --- | --- | --- | --- |\n")
 	var wrong []error
+	why := reasons()
 	for _, m := range modules {
 		if m.Indirect {
 			continue
 		}
-		if reasons[m.Path] == "" {
+		if why[m.Path] == "" {
 			wrong = append(wrong, fmt.Errorf("%s has no reason in scripts/dependencies/reasons.go", m.Path))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Path, m.Version, m.licence(), reasons[m.Path])
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Path, m.Version, m.licence(), why[m.Path])
 	}
 	b.WriteString("\n## Brought along by these\n\n| module | version | licence | required by |\n| --- | --- | --- | --- |\n")
 	for _, m := range modules {
@@ -186,7 +187,7 @@ func pins(root string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the tools: %w", err)
 	}
-	if match := regexp.MustCompile(`github.com/golangci/golangci-lint/v2 (v\S+)`).FindSubmatch(text); match != nil {
+	if match := regexp.MustCompile(`github\.com/golangci/golangci-lint/v2 (v\S+)`).FindSubmatch(text); match != nil {
 		fmt.Fprintf(&b, "| golangci-lint | %s | GPL-3.0 | `tools/go.mod` |\n", match[1])
 	}
 	text, err = os.ReadFile(filepath.Join(root, "scripts", "stack.d", "jre.txt"))

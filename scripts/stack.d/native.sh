@@ -57,6 +57,9 @@ detach() { # service command...
 launch() { # service
   local dir=$inst/$1 port
   port=$(recorded_port "$1")
+  # The services' user owns the config folder: what it put there, such as a link to
+  # another file, must not be written to as root.
+  rm -rf "${dir:?}/config"
   mkdir -p "$dir"/{data,config,tmp,logs}
   "launch_$1"
 }

@@ -4,7 +4,10 @@ package security
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,6 +72,33 @@ func clientCertificates(t *testing.T, x *tenant) {
 		"OPENSEARCH_CERT_FILE": cert, "OPENSEARCH_KEY_FILE": key, "OPENSEARCH_USERNAME": "", "OPENSEARCH_PASSWORD": "",
 	})
 	w.indexed(20)
+	w.stop()
+}
+
+// tokens: OAUTHBEARER, with a provider of the test's own. Kafka without further
+// settings takes tokens that nobody signed.
+func tokens(t *testing.T, x *tenant) {
+	user := x.prefix + "client"
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, secret, _ := r.BasicAuth(); id != user || secret != "client-secret" {
+			http.Error(w, `{"error":"invalid_client"}`, http.StatusUnauthorized)
+			return
+		}
+		now := time.Now().Unix()
+		part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+		token := part(`{"alg":"none","typ":"JWT"}`) + "." + part(fmt.Sprintf(`{"sub":%q,"iat":%d,"exp":%d}`, user, now, now+600)) + "."
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":600}`, token)
+	}))
+	t.Cleanup(provider.Close)
+	x.allow(x.acls("indexer-run", x.prefix, user))
+	x.publish(10)
+	w := x.start(map[string]string{
+		"KAFKA_BROKERS": x.brokers("token"), "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+		"KAFKA_SASL_USERNAME": user, "KAFKA_SASL_PASSWORD": "client-secret",
+		"KAFKA_OPTIONS": "sasl.oauthbearer.token.endpoint.url=" + provider.URL,
+	})
+	w.indexed(10)
 	w.stop()
 }
 
@@ -273,7 +303,7 @@ func otherCommands(t *testing.T, x *tenant) {
 	if code, out := x.command("indexer-setup", nil, "produce", "--count", "1"); code == 0 {
 		t.Errorf("produce with the rights of setup: %d\n%s", code, out)
 	}
-	if code, out := x.command("indexer-produce", map[string]string{"OPENSEARCH_USERNAME": ""}, "status"); code != 1 {
+	if code, out := x.command("indexer-produce", map[string]string{"OPENSEARCH_USERNAME": "", "OPENSEARCH_PASSWORD": ""}, "status"); code != 1 {
 		t.Errorf("status with the rights of produce: %d\n%s", code, out)
 	}
 }
