@@ -9,9 +9,10 @@ LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 TEST_PACKAGES_AT_ONCE ?= 2
 TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
+SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-security test-short fuzz lint fmt clean
+.PHONY: help build docs demo up down stack-status test test-security test-short chaos fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,10 @@ test-security: ## run the program against services with TLS, logins and rights (
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...
 
+chaos: ## publish under faults in an order drawn from a seed, and compare (SEED=, DURATION=10m)
+	CHAOS_SEED=$(SEED) CHAOS_DURATION=$(or $(DURATION),10m) \
+	go test -run '^TestChaos$$' -count 1 -v -timeout 12h ./test/chaos
+
 fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 	@set -e; for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
@@ -55,6 +60,11 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) $$package; \
 		done; \
 	done
+
+bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
+	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
+simulate: ## run the worker's decisions against SEEDS (100000) random worlds; see docs/simulation.md
+	go test ./test/simulate -run TestSimulation -timeout 2h -v -seeds $(SEEDS)
 
 lint: ## check style, mistakes and the arrows of import; golangci-lint is pinned in tools/go.mod
 	go tool -modfile=tools/go.mod golangci-lint run

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +51,11 @@ func TestWrongUsageSaysWhatToDo(t *testing.T) {
 		"produce --count 1 file.ndjson": "leave out files",
 		"produce --seed 1":              "--seed needs --count",
 		"version please":                `"please"`,
+		"help nope":                     `there is no help on "nope"`,
+		"help produce nope":             `there is no help on "produce nope"`,
+		"setup --retention 0s":          "--retention must be 1ms or more",
+		"setup --retention -1h":         "--retention must be 1ms or more",
+		"setup --partitions 0":          "--partitions must be at least 1",
 	} {
 		t.Run(args, func(t *testing.T) {
 			indexer(t, nil, "", strings.Fields(args)...).want(t, exitMisuse, "error: ", says, "--help")
@@ -74,9 +81,51 @@ func TestRunNamesWrongSettingsOfEveryOwner(t *testing.T) {
 	indexer(t, env, "", "run").want(t, exitMisuse, "error: KAFKA_BROKERS", "error: REDIS_URL", "error: BATCH_MAX_EVENTS")
 }
 
+// A wrong file or shape is a wrong setting: it is named before anything is begun.
+func TestWrongFilesAreWrongSettings(t *testing.T) {
+	templates := t.TempDir()
+	if err := os.WriteFile(filepath.Join(templates, "post.json"), []byte(`{"settings":{"default_pipeline":"p"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := config.Environment{
+		"KAFKA_BROKERS": "127.0.0.1:1", "OPENSEARCH_URLS": "http://127.0.0.1:1", // nothing must be asked
+		"OPENSEARCH_TEMPLATE_DIR": templates, "OPENSEARCH_CA_FILE": templates + "/none", "OPENSEARCH_AWS_REGION": "Frankfurt",
+		"TOMBSTONE_RETENTION": "5m", "HTTP_ADDR": ":99999", "REDIS_URL": "rediss://127.0.0.1", "REDIS_CA_FILE": templates + "/none",
+	}
+	indexer(t, env, "", "run").want(t, exitMisuse,
+		"error: OPENSEARCH_TEMPLATE_DIR: post.json would lose data: index.default_pipeline is p", "error: OPENSEARCH_CA_FILE", "error: OPENSEARCH_AWS_REGION",
+		"error: TOMBSTONE_RETENTION", "error: HTTP_ADDR", "error: REDIS_CA_FILE")
+	indexer(t, env, "", "setup").want(t, exitMisuse, "error: OPENSEARCH_TEMPLATE_DIR: post.json would lose data")
+}
+
+// Only what is close to a known name: Kubernetes sets the others beside a service.
+func TestMisspelledSettings(t *testing.T) {
+	env := config.Environment{
+		"KAFKA_BROKERS": "", // ends it at once
+		"REDIS_URI":     "x", "REDIS_CAFILE": "x", "DEDUP_TLL": "1h", "OPENSEARCH_URL": "x", "TOMBSTONE_RETENTON": "1h",
+		"REDIS_PORT": "tcp://10.0.0.1:6379", "REDIS_SERVICE_HOST": "10.0.0.1", "REDIS_PORT_6379_TCP": "tcp://10.0.0.1:6379",
+	}
+	got := indexer(t, env, "", "run")
+	got.want(t, exitMisuse, "REDIS_URI is no setting; did you mean REDIS_URL?", "did you mean REDIS_CA_FILE?", "did you mean DEDUP_TTL?",
+		"did you mean OPENSEARCH_URLS?", "did you mean TOMBSTONE_RETENTION?")
+	if n := strings.Count(got.stderr, "warning: "); n != 5 {
+		t.Errorf("%d warnings, want 5:\n%s", n, got.stderr)
+	}
+}
+
 func TestHelpAndVersion(t *testing.T) {
 	if got := indexer(t, nil, "", "version"); got.code != exitDone || !strings.Contains(got.stdout, "librdkafka      2.") {
 		t.Errorf("version: %+v", got)
+	}
+	if got := indexer(t, nil, "", "--version"); got != indexer(t, nil, "", "version") {
+		t.Errorf("--version: %+v", got)
+	}
+	var build buildDescription
+	if got := indexer(t, nil, "", "version", "--json"); json.Unmarshal([]byte(got.stdout), &build) != nil || build != thisBuild() {
+		t.Errorf("version --json: %+v", got)
+	}
+	if got := indexer(t, nil, "", "help", "produce"); got.code != exitDone || got != indexer(t, nil, "", "produce", "--help") {
+		t.Errorf("help produce: %+v", got)
 	}
 	if got := indexer(t, nil, "", "help", "settings"); got.code != exitDone || !strings.Contains(got.stdout, "REDIS_URL") {
 		t.Errorf("help settings: %+v", got)

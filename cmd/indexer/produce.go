@@ -139,15 +139,18 @@ func (p *program) explainProduce(ctx context.Context, report produce.Report, err
 	published := fmt.Sprintf("published before that: %d events", report.Published)
 	var line *produce.LineError
 	var missing *missingTopicError
+	var input *produce.InputError
 	switch {
 	case ctx.Err() != nil:
 		return failed(fmt.Errorf("interrupted: %d events were published", report.Published), "")
 	case errors.As(err, &line):
 		return failed(err, published+"; correct the line, or go past such lines with --keep-going")
+	case errors.As(err, &input):
+		return failed(err, published+"; nothing after that line was read: mend the input")
 	case errors.As(err, &missing):
 		return failed(err, published+`; run "indexer setup", or check KAFKA_TOPIC_PREFIX, --topic and event_type`)
 	default:
-		return failed(err, published+"; check that KAFKA_BROKERS names running brokers")
+		return failed(err, published+"; where no broker answers, check that KAFKA_BROKERS names running ones")
 	}
 }
 

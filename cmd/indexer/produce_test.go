@@ -165,6 +165,11 @@ func TestProduceTrouble(t *testing.T) {
 		want(t, exitFailed, `the topic "`+env["KAFKA_TOPIC_PREFIX"]+`post.imagined" does not exist`, "indexer setup")
 	indexer(t, env, "", "produce", "/no/such/file", "/no/other").
 		want(t, exitFailed, "/no/such/file", "/no/other", "nothing was published")
+	long := indexer(t, env, strings.Repeat("x", 64<<20+1), "produce", "--topic", "post.created")
+	long.want(t, exitFailed, "stdin:1: the line is longer than 64 MiB", "mend the input")
+	if strings.Contains(long.stderr, "KAFKA_BROKERS") {
+		t.Errorf("a long line is blamed on the brokers:\n%s", long.stderr)
+	}
 	huge := `{"event_type":"post.created","data":{"content":"` + strings.Repeat("x", 3<<20) + `"}}`
 	env["KAFKA_OPTIONS"] = "compression.type=none"
 	indexer(t, env, huge, "produce").want(t, exitFailed, "post.created", "arge")

@@ -47,10 +47,14 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 verify found differen
 		Example: `  indexer setup                        # topics, templates, indices, aliases; safe to repeat
   indexer produce --count 1000         # publish invented events
   indexer run                          # index until SIGTERM`,
+		Version:       thisBuild().text(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().Bool("help", false, "explain the command")
+	root.Flags().Bool("version", false, "print version, commit and librdkafka's version") // cobra's own has a short form
+	root.SetVersionTemplate("{{.Version}}")
+	root.SetHelpCommand(helpCommand())
 	root.SetUsageTemplate(root.UsageTemplate() + fmt.Sprintf(`{{with index .Annotations %q}}
 Settings (environment; in full: indexer help settings, docs/configuration.md):
 {{.}}{{end}}`, settingsNote))
@@ -65,6 +69,23 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 	)
 	tellFailuresApart(root)
 	return root
+}
+
+// helpCommand is cobra's own, less its exit code 0 where there is no such topic.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command, or the settings",
+		Example: `  indexer help setup
+  indexer help settings`,
+		RunE: func(c *cobra.Command, args []string) error {
+			topic, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return misused(fmt.Errorf("there is no help on %q", strings.Join(args, " ")), `see "indexer --help"`)
+			}
+			return topic.Help()
+		},
+	}
 }
 
 // tellFailuresApart makes the errors of commands that have begun failures, so

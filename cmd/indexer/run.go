@@ -105,7 +105,7 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 // run works until ctx ends or something fails for good.
 func (w *worker) run(ctx context.Context) error {
 	server, err := web.Listen(ctx, w.settings.Web, web.Views{
-		Alive: w.alive, Ready: w.problems, Status: w.status, Metrics: w.registry,
+		Alive: w.alive, Ready: w.ready, Status: w.status, Metrics: w.registry,
 	})
 	if err != nil {
 		return err
@@ -118,10 +118,11 @@ func (w *worker) run(ctx context.Context) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(server.Serve)
-	// The pipeline closes the consumer once it has drained; until then it is polled.
-	group.Go(func() error { return w.consumer.Run(context.WithoutCancel(ctx)) })
+	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx)) // until the pipeline has drained
+	group.Go(func() error { return w.consumer.Run(polling) })
 	group.Go(func() error {
 		defer func() { _ = server.Close() }()
+		defer stopPolling()
 		return w.pipeline.Run(ctx)
 	})
 	group.Go(func() error { w.watch(ctx); return nil })
@@ -131,10 +132,12 @@ func (w *worker) run(ctx context.Context) error {
 	return err
 }
 
-// watch logs what keeps the worker from its work, when that changes.
+// watch logs what keeps the worker from its work when that changes, and reminds of
+// partitions that are paused.
 func (w *worker) watch(ctx context.Context) {
+	const every, remind = 10 * time.Second, 6
 	said := map[string]bool{}
-	for {
+	for n := 1; ; n++ {
 		now := map[string]bool{}
 		for _, problem := range w.indexProblems(ctx) {
 			now[problem] = true
@@ -146,10 +149,15 @@ func (w *worker) watch(ctx context.Context) {
 			w.log.Info().Msg("OpenSearch is as it should be")
 		}
 		said = now
+		if n%remind == 0 {
+			for _, note := range pausedPartitions(w.pipeline.Snapshot()) {
+				w.log.Error().Str("problem", note).Msg("still paused; an operator has to act")
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(10 * time.Second):
+		case <-time.After(every):
 		}
 	}
 }
@@ -172,20 +180,34 @@ func (w *worker) alive() error {
 	return nil
 }
 
-// problems is what /readyz shows.
-func (w *worker) problems(ctx context.Context) []string {
+// ready is what /readyz shows.
+func (w *worker) ready(ctx context.Context) web.Readiness {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	problems := w.indexProblems(ctx)
+	r := web.Readiness{Problems: w.indexProblems(ctx)}
 	if !w.consumer.Joined() {
-		problems = append(problems, "not a member of the consumer group yet; check KAFKA_BROKERS and the log")
+		r.Problems = append(r.Problems, "not a member of the consumer group yet; check KAFKA_BROKERS and the log")
 	}
-	problems = append(problems, w.consumer.Troubles()...)
+	r.Problems = append(r.Problems, w.consumer.Troubles()...)
 	s := w.pipeline.Snapshot()
-	if s.Stalled != "" {
-		problems = append(problems, "OpenSearch takes nothing: "+s.Stalled)
+	for _, stall := range s.Stalled {
+		r.Problems = append(r.Problems, fmt.Sprintf("the index of %ss takes nothing: %s", stall.Entity, stall.Reason))
 	}
-	return problems
+	r.Notes = pausedPartitions(s)
+	if !w.memory.Up() {
+		r.Notes = append(r.Notes, "Redis is down: going on without it, repeated events are written again; check REDIS_URL")
+	}
+	return r
+}
+
+func pausedPartitions(s pipeline.Snapshot) []string {
+	var paused []string
+	for _, p := range s.Partitions {
+		if p.Paused != "" {
+			paused = append(paused, fmt.Sprintf("partition %s is paused: %s", p.Partition, p.Paused))
+		}
+	}
+	return paused
 }
 
 // deliver hands a letter to the dead-letter topic.

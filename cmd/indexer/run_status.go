@@ -13,8 +13,9 @@ type workerStatus struct {
 	Commit     string            `json:"commit"`
 	Group      string            `json:"group"`
 	Problems   []string          `json:"problems,omitempty"`
+	Notes      []string          `json:"notes,omitempty"`
 	InFlight   int               `json:"in_flight_events"`
-	Stalled    string            `json:"opensearch_stalled,omitempty"`
+	Stalled    map[string]string `json:"stalled,omitempty"` // reason by entity
 	RedisUp    bool              `json:"redis_up"`
 	Consumed   map[string]uint64 `json:"consumed"`
 	Outcomes   map[string]uint64 `json:"outcomes"`
@@ -36,11 +37,15 @@ type partitionStatus struct {
 func (w *worker) status(ctx context.Context) any {
 	s := w.pipeline.Snapshot()
 	number, hash := buildVersion()
+	ready := w.ready(ctx)
 	status := workerStatus{
 		Version: number, Commit: hash, Group: w.settings.Kafka.GroupID,
-		Problems: w.problems(ctx), InFlight: s.InFlight, Stalled: s.Stalled, RedisUp: w.memory.Up(),
+		Problems: ready.Problems, Notes: ready.Notes, InFlight: s.InFlight, Stalled: map[string]string{}, RedisUp: w.memory.Up(),
 		Consumed: s.Consumed, Outcomes: map[string]uint64{}, Dead: s.Dead,
 		Partitions: partitionStatuses(s, w.consumer.Watermarks),
+	}
+	for _, stall := range s.Stalled {
+		status.Stalled[string(stall.Entity)] = stall.Reason
 	}
 	for _, c := range s.Outcomes {
 		status.Outcomes[string(c.Result)] += c.Count

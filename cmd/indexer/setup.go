@@ -18,6 +18,7 @@ type setupFlags struct {
 	partitions  int
 	replication int
 	retention   time.Duration
+	bounded     bool // retention was given
 }
 
 func (p *program) setupCommand() *cobra.Command {
@@ -28,7 +29,8 @@ func (p *program) setupCommand() *cobra.Command {
 		Long: `setup makes what the worker needs and what is not there yet: the topics and the
 dead-letter topic in Kafka; the merge script, the templates, the first indices and
 their aliases in OpenSearch. It changes no topic and no index that exists, so it is
-safe to repeat: run it before the first start and with every new release.
+safe to repeat: run it before the first start and with every new release. What
+stands but would lose data is named, and ends it with exit code 1.
 
 Topics are kept for ever unless --retention says otherwise: a rebuild needs the
 whole log.`,
@@ -38,6 +40,7 @@ whole log.`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &index.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, _ []string) error {
+			flags.bounded = c.Flags().Changed("retention")
 			return p.setup(c.Context(), flags)
 		},
 	}
@@ -57,6 +60,9 @@ func (f setupFlags) validate() error {
 	if f.replication < 1 {
 		wrong = append(wrong, errors.New("--replication-factor must be at least 1"))
 	}
+	if f.bounded && f.retention < time.Millisecond {
+		wrong = append(wrong, errors.New("--retention must be 1ms or more; leave it out to keep events for ever"))
+	}
 	return errors.Join(wrong...)
 }
 
@@ -68,8 +74,14 @@ func (p *program) setup(ctx context.Context, flags setupFlags) error {
 	if err := p.load(ctx, &s.Kafka, &s.Index, &s.Log); err != nil {
 		return err
 	}
-	return errors.Join(p.setupTopics(ctx, s, flags), p.setupIndex(ctx, s))
+	if err := errors.Join(p.setupTopics(ctx, s, flags), p.setupIndex(ctx, s)); err != nil {
+		return failed(err, setupNext)
+	}
+	return nil
 }
+
+// setupNext fits every failure of setup: what is wrong is in the errors above it.
+const setupNext = `mend what is named (where a server does not answer: KAFKA_BROKERS, OPENSEARCH_URLS), then run "indexer setup" again; it is safe to repeat`
 
 func (p *program) setupTopics(ctx context.Context, s settings, flags setupFlags) error {
 	admin, err := stream.NewAdmin(s.Kafka, s.Log.logger(p.stderr))
@@ -80,8 +92,20 @@ func (p *program) setupTopics(ctx context.Context, s settings, flags setupFlags)
 	report, err := admin.Setup(ctx, s.Kafka, stream.TopicOptions{
 		Partitions: flags.partitions, ReplicationFactor: flags.replication, Retention: flags.retention,
 	})
-	p.say("topics", report.Created, "created")
-	p.say("topics", report.Existing, "kept")
+	for _, topic := range report.Created {
+		p.say("topic", topic, "created")
+	}
+	var counts map[string][]int32
+	if len(report.Existing) > 0 {
+		counts, _ = admin.Partitions(ctx, report.Existing) // for the words alone
+	}
+	for _, topic := range report.Existing {
+		result := "kept"
+		if n := len(counts[topic]); n > 0 && n != flags.partitions {
+			result = fmt.Sprintf("kept, with %d partitions", n)
+		}
+		p.say("topic", topic, result)
+	}
 	for _, warning := range report.Warnings {
 		p.warn(warning)
 	}
@@ -97,11 +121,9 @@ func (p *program) setupIndex(ctx context.Context, s settings) error {
 		return err
 	}
 	report, err := client.Setup(ctx)
-	p.say("script", []string{report.Script}, "stored")
-	p.say("templates", report.Templates, "stored")
-	p.say("indices", report.Created, "created")
-	p.say("indices", report.Mended, "alias put back")
-	p.say("indices", report.Kept, "kept")
+	for _, step := range report.Steps {
+		p.say(step.Kind, step.Name, string(step.Result))
+	}
 	if err != nil {
 		return fmt.Errorf("set up OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
 	}
@@ -112,9 +134,7 @@ func (p *program) setupIndex(ctx context.Context, s settings) error {
 	return errors.Join(left...)
 }
 
-// say prints a line for each name.
-func (p *program) say(kind string, names []string, what string) {
-	for _, name := range names {
-		_, _ = fmt.Fprintf(p.stdout, "%-10s %-14s %s\n", kind, what, name)
-	}
+// say prints what became of one thing.
+func (p *program) say(kind, name, result string) {
+	_, _ = fmt.Fprintf(p.stdout, "%-9s %-24s %s\n", kind, result, name)
 }

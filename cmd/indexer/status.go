@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -17,12 +16,13 @@ import (
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
-// overview is one look at everything, as `status --json` prints it.
+// overview is one look at everything, as `status --json` prints it. What could
+// not be asked is nil, which prints as null or "unknown".
 type overview struct {
 	Group    string        `json:"group"`
 	Topics   []topicStatus `json:"topics"`
 	Indices  []indexStatus `json:"indices"`
-	Letters  int64         `json:"dead_letters"`
+	Letters  *int64        `json:"dead_letters"`
 	Problems []string      `json:"problems"`
 }
 
@@ -52,7 +52,7 @@ func (p *program) statusCommand() *cobra.Command {
 		Short: "Show lag, indices and dead letters in one look",
 		Long: `status asks Kafka and OpenSearch how far the consumer group has come and what
 stands behind the aliases. It needs no running worker; what one worker is doing is
-on its own /status.
+on its own /status. What could not be asked is unknown, null in JSON.
 
 Exit code 0 where both answered, 1 where one did not.`,
 		Example: `  indexer status
@@ -72,36 +72,64 @@ func (p *program) status(ctx context.Context, asJSON bool) error {
 	if err := p.load(ctx, &s.Kafka, &s.Index, &s.Log); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	view := overview{Group: s.Kafka.GroupID, Problems: []string{}}
-	err := errors.Join(view.askKafka(ctx, p, s), view.askOpenSearch(ctx, s))
-	if asJSON {
-		if printErr := json.MarshalWrite(p.stdout, view, jsontext.WithIndent("  ")); printErr != nil {
-			return printErr
-		}
-		_, _ = fmt.Fprintln(p.stdout)
-		return err
+	view, err := p.look(ctx, s)
+	if !asJSON {
+		return errors.Join(view.print(p.stdout), err)
 	}
-	return errors.Join(err, view.print(p.stdout))
+	if printErr := json.MarshalWrite(p.stdout, view, jsontext.WithIndent("  "), json.FormatNilSliceAsNull(true)); printErr != nil {
+		return printErr
+	}
+	_, _ = fmt.Fprintln(p.stdout)
+	return err
 }
 
+// look asks Kafka and OpenSearch at the same time, each with a deadline of its
+// own: a slow one must not make the other seem away. The error tells which did
+// not answer; the rest of the view is right all the same.
+func (p *program) look(ctx context.Context, s settings) (overview, error) {
+	const patience = 15 * time.Second
+	view := overview{Group: s.Kafka.GroupID, Problems: []string{}}
+	var kafka, search overview // each is one goroutine's
+	var kafkaErr, searchErr error
+	var both sync.WaitGroup
+	ask := func(part *overview, err *error, question func(*overview, context.Context) error) {
+		both.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			*err = question(part, ctx)
+		})
+	}
+	ask(&kafka, &kafkaErr, func(o *overview, ctx context.Context) error { return o.askKafka(ctx, p, s) })
+	ask(&search, &searchErr, func(o *overview, ctx context.Context) error { return o.askOpenSearch(ctx, s) })
+	both.Wait()
+	view.Topics, view.Letters, view.Indices = kafka.Topics, kafka.Letters, search.Indices
+	view.Problems = append(append(view.Problems, kafka.Problems...), search.Problems...)
+	return view, errors.Join(kafkaErr, searchErr)
+}
+
+// askKafka fills in topics and dead letters.
 func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 	admin, err := stream.NewAdmin(s.Kafka, s.Log.logger(p.stderr))
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	parts, err := admin.GroupLag(ctx, s.Kafka.GroupID, s.Kafka.FullTopics())
+	names := s.Kafka.FullTopics()
+	found, err := admin.GroupLag(ctx, s.Kafka.GroupID, append(names[:len(names):len(names)], s.Kafka.DLQTopic))
 	if err != nil {
 		return fmt.Errorf("ask Kafka at %s: %w", strings.Join(s.Kafka.Brokers, ","), err)
 	}
 	places := map[string]int{}
-	for _, name := range s.Kafka.FullTopics() {
-		places[name] = len(o.Topics)
+	for i, name := range names {
+		places[name] = i
 		o.Topics = append(o.Topics, topicStatus{Topic: name, Partitions: []partitionOffset{}})
 	}
-	for _, part := range parts {
+	o.Letters = new(int64)
+	for _, part := range found {
+		if part.Topic == s.Kafka.DLQTopic {
+			*o.Letters += part.High - part.Low
+			continue
+		}
 		t := &o.Topics[places[part.Topic]]
 		t.Partitions = append(t.Partitions, partitionOffset{
 			Partition: part.ID, Committed: part.Committed, End: part.High, Lag: part.Lag,
@@ -115,16 +143,10 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 			o.Problems = append(o.Problems, fmt.Sprintf("topic %s does not exist; it is picked up when it appears (`indexer setup` creates it)", t.Topic))
 		}
 	}
-	letters, err := admin.GroupLag(ctx, s.Kafka.GroupID, []string{s.Kafka.DLQTopic})
-	if err != nil {
-		return fmt.Errorf("ask Kafka for dead letters: %w", err)
-	}
-	for _, part := range letters {
-		o.Letters += part.High - part.Low
-	}
 	return nil
 }
 
+// askOpenSearch fills in indices.
 func (o *overview) askOpenSearch(ctx context.Context, s settings) error {
 	client, err := index.NewClient(s.Index)
 	if err != nil {
@@ -137,46 +159,9 @@ func (o *overview) askOpenSearch(ctx context.Context, s settings) error {
 	if err != nil {
 		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
 	}
-	for _, i := range indices {
-		o.Indices = append(o.Indices, indexStatus{Alias: i.Alias, Index: i.Index, Documents: i.Documents, Tombstones: i.Tombstones})
+	o.Indices = make([]indexStatus, len(indices))
+	for i, found := range indices {
+		o.Indices[i] = indexStatus{Alias: found.Alias, Index: found.Index, Documents: found.Documents, Tombstones: found.Tombstones}
 	}
 	return nil
-}
-
-// print writes tables that fit 80 columns.
-func (o *overview) print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\t\n", args...) }
-	if len(o.Topics) > 0 {
-		row("TOPIC\tPARTITIONS\tEVENTS\tLAG\tMOST IN ONE")
-	}
-	for _, t := range o.Topics {
-		end, lag, most := t.sums()
-		row("%s\t%d\t%d\t%d\t%d", t.Topic, len(t.Partitions), end, lag, most)
-	}
-	_ = w.Flush() // the last line tells
-	if len(o.Indices) > 0 {
-		_, _ = fmt.Fprintln(out)
-		row("ALIAS\tINDEX\tDOCUMENTS\tTOMBSTONES")
-	}
-	for _, i := range o.Indices {
-		row("%s\t%s\t%d\t%d", i.Alias, i.Index, i.Documents, i.Tombstones)
-	}
-	_ = w.Flush()
-	_, err := fmt.Fprintf(out, "\nconsumer group %s, %d dead letters\n", o.Group, o.Letters)
-	for _, problem := range o.Problems {
-		_, err = fmt.Fprintln(out, "problem:", problem)
-	}
-	return err
-}
-
-// sums returns a topic's end offsets and lag over all partitions, and the largest
-// lag of one.
-func (t topicStatus) sums() (end, lag, most int64) {
-	for _, p := range t.Partitions {
-		end += p.End
-		lag += p.Lag
-		most = max(most, p.Lag)
-	}
-	return end, lag, most
 }

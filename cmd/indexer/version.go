@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -14,18 +16,51 @@ import (
 var version, commit = "dev", ""
 
 func (p *program) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print version, commit and librdkafka's version",
-		Example: `  indexer version`,
-		Args:    cobra.NoArgs,
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "version",
+		Short: "Print version, commit and librdkafka's version",
+		Example: `  indexer version
+  indexer version --json`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			number, hash := buildVersion()
-			_, err := fmt.Fprintf(p.stdout, "search-indexer  %s\ncommit          %s\ngo              %s %s/%s\nlibrdkafka      %s\n",
-				number, hash, runtime.Version(), runtime.GOOS, runtime.GOARCH, stream.LibraryVersion())
+			build := thisBuild()
+			if !asJSON {
+				_, err := io.WriteString(p.stdout, build.text())
+				return err
+			}
+			raw, err := json.Marshal(build)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.stdout, "%s\n", raw)
 			return err
 		},
 	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return command
+}
+
+// buildDescription is what `version` prints.
+type buildDescription struct {
+	Version    string `json:"version"`
+	Commit     string `json:"commit"`
+	Go         string `json:"go"`
+	Platform   string `json:"platform"`
+	Librdkafka string `json:"librdkafka"`
+}
+
+func thisBuild() buildDescription {
+	number, hash := buildVersion()
+	return buildDescription{
+		Version: number, Commit: hash, Go: runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Librdkafka: stream.LibraryVersion(),
+	}
+}
+
+func (b buildDescription) text() string {
+	return fmt.Sprintf("search-indexer  %s\ncommit          %s\ngo              %s %s\nlibrdkafka      %s\n",
+		b.Version, b.Commit, b.Go, b.Platform, b.Librdkafka)
 }
 
 // buildVersion returns what the build was stamped with, else what the Go tool

@@ -2,7 +2,7 @@
 // variables and reports every wrong one at once. It knows the variables only
 // through the structs' tags; what a value means, and its range, is decided by
 // the struct's own Validate method. It reads nothing but the environment and
-// the files that *_FILE variables of secrets name.
+// the files that *_FILE variables of secrets and certificates name.
 package config
 
 import (

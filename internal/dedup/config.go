@@ -19,20 +19,29 @@ type Config struct {
 	Enabled  bool          `env:"DEDUP_ENABLED, default=true" doc:"Whether written events are remembered at all; false does without Redis."`
 }
 
-// Validate names every wrong setting. It does not talk to Redis.
+// Validate names every wrong setting. It reads the certificates but does not talk
+// to Redis.
 func (c Config) Validate() error {
-	var wrong []error
-	if options, err := redis.ParseURL(c.URL.Reveal()); err != nil {
-		// The parser's own words may hold the password.
-		wrong = append(wrong, errors.New("REDIS_URL: is no URL of a Redis; use redis://[user:password@]host:port/database, or rediss:// for TLS"))
-	} else if options.TLSConfig == nil && (c.CAFile != "" || c.CertFile != "") {
-		wrong = append(wrong, errors.New("REDIS_URL: certificate files are set but would not be used; use rediss://"))
-	}
-	if (c.CertFile == "") != (c.KeyFile == "") {
-		wrong = append(wrong, errors.New("REDIS_CERT_FILE: goes with REDIS_KEY_FILE, set both or none"))
-	}
+	_, err := c.options()
+	wrong := []error{err}
 	if c.TTL < time.Second {
 		wrong = append(wrong, errors.New("DEDUP_TTL: must be 1s or more; to do without, set DEDUP_ENABLED=false"))
 	}
 	return errors.Join(wrong...)
+}
+
+// options returns what the URL and the certificates say of the connection.
+func (c Config) options() (*redis.Options, error) {
+	security, wrong := config.ClientTLS("REDIS", c.CAFile, c.CertFile, c.KeyFile)
+	options, err := redis.ParseURL(c.URL.Reveal())
+	switch {
+	case err != nil:
+		// The parser's own words may hold the password.
+		wrong = errors.Join(errors.New("REDIS_URL: is no URL of a Redis; use redis://[user:password@]host:port/database, or rediss:// for TLS"), wrong)
+	case options.TLSConfig != nil:
+		options.TLSConfig.RootCAs, options.TLSConfig.GetClientCertificate = security.RootCAs, security.GetClientCertificate
+	case c.CAFile+c.CertFile+c.KeyFile != "":
+		wrong = errors.Join(errors.New("REDIS_URL: certificate files are set but would not be used; use rediss:// for TLS"), wrong)
+	}
+	return options, wrong
 }

@@ -1,11 +1,9 @@
 package dedup
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 
@@ -32,38 +30,6 @@ func credentials(url config.Secret) func() (username, password string) {
 		}
 		return options.Username, options.Password
 	}
-}
-
-// secure adds the certificates of the settings to the TLS of a rediss:// URL,
-// which is nil for redis://. The client's is read at every handshake.
-func secure(security *tls.Config, cfg Config) error {
-	if security == nil {
-		return nil
-	}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return fmt.Errorf("REDIS_CA_FILE: %w", err)
-		}
-		security.RootCAs = x509.NewCertPool()
-		if !security.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("REDIS_CA_FILE: %s holds no PEM certificate", cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		read := func() (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-			if err != nil {
-				return nil, fmt.Errorf("REDIS_CERT_FILE: %w", err)
-			}
-			return &pair, nil
-		}
-		if _, err := read(); err != nil {
-			return err
-		}
-		security.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return read() }
-	}
-	return nil
 }
 
 // explain adds to an error of logins and certificates what setting it is about.

@@ -30,14 +30,11 @@ type store struct {
 }
 
 func openStore(cfg Config) (*store, error) {
-	options, err := redis.ParseURL(cfg.URL.Reveal())
+	options, err := cfg.options()
 	if err != nil {
 		return nil, cfg.Validate()
 	}
 	options.CredentialsProvider = credentials(cfg.URL)
-	if err := secure(options.TLSConfig, cfg); err != nil {
-		return nil, err
-	}
 	logging.Disable() // the client would write to stderr past our log; states are logged by Memory
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = dialTimeout, replyTimeout, replyTimeout
 	options.ContextTimeoutEnabled = true

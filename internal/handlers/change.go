@@ -13,7 +13,8 @@ type Event struct {
 	CorrelationID string // 256 bytes at most, valid UTF-8; empty where neither body nor header has one
 	// Type is a known one, such as "post.created". Where the body breaks off
 	// before it names a type, that of the topic; empty where it is unknown.
-	Type string
+	Type   string
+	Entity document.Entity // that the type is of; empty where it could not be told
 }
 
 // Change is one good event as a State of one document.

@@ -69,6 +69,9 @@ func (m *Mux) Decode(r *record.Record) (Event, Change, *Rejection) {
 	eventID, badEventID := eventID(s.eventID, r)
 	correlationID, badCorrelation := correlationID(s.correlationID, r)
 	event := Event{ID: eventID, CorrelationID: correlationID, Type: way.eventType}
+	if way.entity != nil {
+		event.Entity = way.entity.Name
+	}
 
 	if rejection := cmp.Or(malformed, unknown, s.dataFault()); rejection != nil {
 		return event, Change{}, rejection

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -12,6 +13,8 @@ type Target struct {
 	Alias string // write alias
 	Index string // concrete index
 	UUID  string // the index's own id: an index made again under its name has another
+	// Loss says how the index would lose data; empty for one that may be written to.
+	Loss string
 }
 
 // Targets is where the write aliases led at one reading. An entity whose alias is
@@ -40,14 +43,18 @@ func NewCatalog(client *Client) *Catalog {
 // this very reading found; Last may already be of another. After an error the last
 // reading stays.
 func (c *Catalog) Refresh(ctx context.Context) (Targets, error) {
-	live, err := c.client.indices(ctx, c.client.aliasNames(), "*.aliases", "*.settings.index.uuid")
+	live, err := c.client.indices(ctx, c.client.aliasNames(), "*.aliases", "*.settings.index",
+		"*.mappings._source", "*.mappings._routing", "*.mappings.properties."+document.SyncField)
 	if err != nil {
 		return nil, err
 	}
 	targets := Targets{}
 	for _, entity := range Entities() {
 		if s := c.client.standing(entity, live); s.target != "" {
-			targets[entity] = Target{Alias: s.names.Write, Index: s.target, UUID: live[s.target].uuid()}
+			target := live[s.target]
+			targets[entity] = Target{
+				Alias: s.names.Write, Index: s.target, UUID: target.uuid(), Loss: strings.Join(target.losses(), "; "),
+			}
 		}
 	}
 	c.last.Store(&targets)

@@ -2,9 +2,11 @@ package index
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -71,14 +73,38 @@ func refreshed(t *testing.T, c *Catalog) Target {
 	return target
 }
 
+// TestCatalogTellsOfLosses: an alias may be pointed at an index that nobody made
+// from our template.
+func TestCatalogTellsOfLosses(t *testing.T) {
+	client := setUp(t, realConfig(t))
+	n := client.names(document.Post)
+	call[any](t, client, http.MethodPut, "/"+n.Read+"-1999", `{"mappings":{"_source":{"excludes":["content"]}}}`)
+	call[any](t, client, http.MethodPost, "/_aliases", `{"actions":[{"remove":{"index":"`+behind(t, client, n.Write)+`","alias":"`+n.Write+`"}},
+		{"add":{"index":"`+n.Read+`-1999","alias":"`+n.Write+`"}}]}`)
+	targets, err := NewCatalog(client).Refresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := targets[document.Post].Loss; !strings.Contains(got, "_source") || !strings.Contains(got, "_sync") {
+		t.Errorf("loss %q, want _source and _sync named", got)
+	}
+	if got := targets[document.Artist].Loss; got != "" {
+		t.Errorf("the other index: %s", got)
+	}
+}
+
 func TestCatalogKeepsItsLastReading(t *testing.T) {
+	mapping, err := json.Marshal(syncMapping())
+	if err != nil {
+		t.Fatal(err)
+	}
 	var gone bool
 	server := newFakeServer(t, func(w http.ResponseWriter, _ string) {
 		if gone {
 			refuse(http.StatusServiceUnavailable, "")(w, "")
 			return
 		}
-		refuse(http.StatusOK, `{"posts-1":{"aliases":{"posts":{},"posts-write":{}},"settings":{"index":{"uuid":"u1"}}}}`)(w, "")
+		refuse(http.StatusOK, `{"posts-1":{"aliases":{"posts":{},"posts-write":{}},"settings":{"index":{"uuid":"u1"}},"mappings":{"properties":{"_sync":`+string(mapping)+`}}}}`)(w, "")
 	})
 	catalog := NewCatalog(mustClient(t, server.config()))
 	want := Target{Alias: "posts-write", Index: "posts-1", UUID: "u1"}

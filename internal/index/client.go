@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/go-json-experiment/json"
 	"github.com/opensearch-project/opensearch-go/v2"
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
@@ -55,7 +57,7 @@ func NewClient(cfg Config) (*Client, error) {
 		options.Addresses = append(options.Addresses, strings.TrimSpace(u))
 	}
 	if cfg.AWSRegion != "" {
-		loaded, err := awsconfig.LoadDefaultConfig(context.Background(), awsconfig.WithRegion(cfg.AWSRegion))
+		loaded, err := loadAWS(cfg.AWSRegion)
 		if err != nil {
 			return nil, fmt.Errorf("load AWS settings: %w", err)
 		}
@@ -70,8 +72,14 @@ func NewClient(cfg Config) (*Client, error) {
 	return &Client{cfg: cfg, os: client, script: mergeScript()}, nil
 }
 
+// loadAWS reads the AWS environment. The SDK's own log lines would go to stderr
+// past our log; what matters of them is in the error of a request.
+func loadAWS(region string) (aws.Config, error) {
+	return awsconfig.LoadDefaultConfig(context.Background(), awsconfig.WithRegion(region), awsconfig.WithLogger(logging.Nop{}))
+}
+
 func newTransport(cfg Config) (*http.Transport, error) {
-	security, err := newTLS(cfg)
+	security, err := cfg.tls()
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-cmp/cmp"
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 
@@ -89,7 +90,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for variable, cfg := range map[string]Config{
-		"OPENSEARCH_CA_FILE: open":                   {CAFile: empty + "-missing"},
+		"OPENSEARCH_CA_FILE: name":                   {CAFile: empty + "-missing"},
 		"OPENSEARCH_CA_FILE: " + empty + " holds no": {CAFile: empty},
 		"OPENSEARCH_CERT_FILE: ":                     {CertFile: empty, KeyFile: empty},
 	} {
@@ -97,5 +98,16 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		if _, err := NewClient(cfg); err == nil || !strings.HasPrefix(err.Error(), variable) {
 			t.Errorf("%s: %v", variable, err)
 		}
+	}
+}
+
+// TestAWSLogsNothing: the SDK would write to stderr, past our log.
+func TestAWSLogsNothing(t *testing.T) {
+	loaded, err := loadAWS("eu-west-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, silent := loaded.Logger.(logging.Nop); !silent || loaded.Region != "eu-west-1" {
+		t.Errorf("logger %T, region %q", loaded.Logger, loaded.Region)
 	}
 }

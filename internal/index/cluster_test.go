@@ -25,6 +25,8 @@ func realConfig(t *testing.T) Config {
 		IndexPrefix:     stack.Name(t) + "-",
 		Shards:          1,
 		RefreshInterval: 500 * time.Millisecond,
+
+		TombstoneRetention: time.Hour,
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)

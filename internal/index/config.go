@@ -1,6 +1,7 @@
 package index
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -25,7 +26,9 @@ type Config struct {
 	Shards          int           `env:"OPENSEARCH_SHARDS, default=1" doc:"Primary shards of a new index, 1 to 1024. An existing index keeps its own."`
 	Replicas        int           `env:"OPENSEARCH_REPLICAS, default=1" doc:"Copies of each primary shard of a new index, 0 to 100. With 0 the loss of a node loses documents until a rebuild."`
 	RefreshInterval time.Duration `env:"OPENSEARCH_REFRESH_INTERVAL, default=500ms" doc:"How long a written document may stay invisible to searches, 1ms to 1h, for new indices. Longer is cheaper."`
-	TemplateDir     string        `env:"OPENSEARCH_TEMPLATE_DIR" doc:"Folder whose post.json, artist.json and analysis.json, where they exist, replace the project's own templates at setup and rebuild."`
+	TemplateDir     string        `env:"OPENSEARCH_TEMPLATE_DIR" doc:"Folder whose post.json, artist.json and analysis.json, where they exist, replace the project's own templates at setup and rebuild. One that would lose data is refused."`
+
+	TombstoneRetention time.Duration `env:"TOMBSTONE_RETENTION, default=720h" doc:"How long a deleted document is kept as a hidden tombstone, by the Kafka time of its delete, 1h or more; purge, rebuild and verify go by it. An older event that arrives later than this brings the document back."`
 }
 
 // loginSettings names the settings that make up the login in use.
@@ -48,15 +51,26 @@ const (
 	minRefresh    = time.Millisecond
 	maxRefresh    = time.Hour
 	maxPrefixSize = 128 // index names end at 255 bytes
+	minTombstones = time.Hour
 )
 
 // prefixPattern is what OpenSearch takes at the beginning of an index name, less
 // a leading dot: such indices count as hidden or the system's.
 const prefixPattern = `^[a-z0-9][a-z0-9._-]*$`
 
-// Validate returns every wrong setting, joined.
+// regionPattern is the shape of AWS regions: eu-west-1, us-gov-west-1.
+const regionPattern = `^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`
+
+// Validate returns every wrong setting, joined. It reads the certificates and
+// templates that the settings name and talks to no server.
 func (c Config) Validate() error {
-	return errors.Join(c.validateAddresses(), c.validateLogin(), c.validateIndices())
+	_, security := c.tls()
+	_, templates := c.loadTemplates()
+	return errors.Join(c.validateAddresses(), c.validateLogin(), security, c.validateIndices(), templates)
+}
+
+func (c Config) tls() (*tls.Config, error) {
+	return config.ClientTLS("OPENSEARCH", c.CAFile, c.CertFile, c.KeyFile)
 }
 
 func (c Config) validateAddresses() error {
@@ -87,15 +101,15 @@ func (c Config) validateLogin() error {
 	if c.Username != "" && !c.Password.IsSet() {
 		errs = append(errs, errors.New("OPENSEARCH_USERNAME: is set without OPENSEARCH_PASSWORD, set both or none"))
 	}
-	if (c.CertFile == "") != (c.KeyFile == "") {
-		errs = append(errs, errors.New("OPENSEARCH_CERT_FILE: goes with OPENSEARCH_KEY_FILE, set both or none"))
-	}
 	plain := func(address string) bool { return strings.HasPrefix(strings.TrimSpace(address), "http://") }
 	if (c.CAFile != "" || c.CertFile != "") && len(c.URLs) > 0 && !slices.ContainsFunc(c.URLs, func(a string) bool { return !plain(a) }) {
 		errs = append(errs, errors.New("OPENSEARCH_URLS: certificate files are set but would not be used; use https://"))
 	}
 	if c.AWSRegion != "" && c.Username != "" {
 		errs = append(errs, errors.New("OPENSEARCH_AWS_REGION: signs requests, so it excludes OPENSEARCH_USERNAME; set one of them"))
+	}
+	if ok, _ := regexp.MatchString(regionPattern, c.AWSRegion); c.AWSRegion != "" && !ok {
+		errs = append(errs, fmt.Errorf("OPENSEARCH_AWS_REGION: %q is no region, use one like eu-west-1", c.AWSRegion))
 	}
 	return errors.Join(errs...)
 }
@@ -116,6 +130,9 @@ func (c Config) validateIndices() error {
 	}
 	if c.RefreshInterval < minRefresh || c.RefreshInterval > maxRefresh {
 		errs = append(errs, fmt.Errorf("OPENSEARCH_REFRESH_INTERVAL: must be %s to %s", minRefresh, maxRefresh))
+	}
+	if c.TombstoneRetention < minTombstones {
+		errs = append(errs, fmt.Errorf("TOMBSTONE_RETENTION: must be %s or more", minTombstones))
 	}
 	return errors.Join(errs...)
 }

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/search-indexer/search-indexer/internal/document"
 )
 
@@ -15,7 +17,7 @@ import (
 func (t template) losses() []string {
 	var found []string
 	if source, ok := t.Mappings["_source"]; ok && !isPlainSource(source) {
-		found = append(found, fmt.Sprintf("_source is %v, it must keep all fields", plain(source)))
+		found = append(found, fmt.Sprintf("_source is %s, it must keep all fields", asJSON(source)))
 	}
 	if routing, ok := t.Mappings["_routing"].(map[string]any); ok && fmt.Sprint(routing["required"]) == "true" {
 		found = append(found, "_routing is required, documents are written by id alone")
@@ -26,8 +28,11 @@ func (t template) losses() []string {
 			found = append(found, name+" is "+value)
 		}
 	}
-	if got, want := plain(property(t, document.SyncField)), plain(syncMapping()); !reflect.DeepEqual(got, want) {
-		found = append(found, fmt.Sprintf("%s is mapped as %v, it must be %v", document.SyncField, got, want))
+	switch got, want := property(t, document.SyncField), syncMapping(); {
+	case got == nil:
+		found = append(found, fmt.Sprintf("%s is not mapped, add to mappings.properties: %q: %s", document.SyncField, document.SyncField, asJSON(want)))
+	case !reflect.DeepEqual(plain(got), plain(want)):
+		found = append(found, fmt.Sprintf("%s is mapped as %s, it must be %s", document.SyncField, asJSON(got), asJSON(want)))
 	}
 	return found
 }
@@ -51,8 +56,7 @@ func isLossy(name, value string) bool {
 // syncMapping returns the mapping of _sync in the project's own template.
 func syncMapping() any {
 	var own template
-	project := &Client{}
-	if err := project.readTemplate(NamesOf("", document.Post).file, &own); err != nil {
+	if err := (Config{}).readTemplate(NamesOf("", document.Post).file, &own); err != nil {
 		panic("index: embedded template: " + err.Error())
 	}
 	return property(own, document.SyncField)
@@ -77,4 +81,13 @@ func plain(mapping any) any {
 		}
 	}
 	return out
+}
+
+// asJSON returns a mapping as it is written in a template.
+func asJSON(mapping any) string {
+	text, err := json.Marshal(mapping, json.Deterministic(true))
+	if err != nil {
+		panic("index: encode mapping: " + err.Error()) // it was decoded from JSON
+	}
+	return string(text)
 }

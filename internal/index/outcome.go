@@ -42,6 +42,7 @@ const (
 	ReasonAuth          = "auth"           // login or permission refused
 	ReasonScriptMissing = "script_missing" // the merge script is not stored
 	ReasonScriptFailed  = "script_failed"  // the merge script threw: a document of a newer program
+	ReasonUnsafe        = "unsafe_index"   // the index would lose data: nothing is written to it
 	ReasonOther         = "other"          // anything else that is not the document's fault
 )
 

@@ -85,7 +85,7 @@ func TestRejectedWithItsRequest(t *testing.T) {
 func operatorIndex(t *testing.T, dynamic string) *Client {
 	t.Helper()
 	client := mustClient(t, realConfig(t))
-	if err := client.putScript(t.Context()); err != nil {
+	if err := client.setupScript(t.Context(), &SetupReport{}); err != nil {
 		t.Fatal(err)
 	}
 	n := client.names(document.Post)

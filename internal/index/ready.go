@@ -11,13 +11,14 @@ import (
 )
 
 // Ready returns what is not as the worker needs it; nothing where all is well.
-// It only reads.
+// It only reads; a template that spoiled since the start is named too, before a
+// rebuild trips over it.
 func (c *Client) Ready(ctx context.Context) []Problem {
+	found := c.templateProblems()
 	live, err := c.indices(ctx, c.aliasNames(), "*.aliases", "*.mappings", "*.settings")
 	if err != nil {
-		return []Problem{c.unreachable(err)} // what else is wrong cannot be told
+		return append(found, c.unreachable(err)) // what else is wrong cannot be told
 	}
-	var found []Problem
 	for _, entity := range Entities() {
 		s := c.standing(entity, live)
 		found = append(found, s.problems()...)
@@ -54,13 +55,22 @@ func (i liveIndex) problems(name string) []Problem {
 	return found
 }
 
+func (c *Client) templateProblems() []Problem {
+	var found []Problem
+	if _, err := c.cfg.loadTemplates(); err != nil {
+		for fault := range strings.Lines(err.Error()) {
+			found = append(found, Problem{strings.TrimSpace(fault), "mend that file before the next setup, start or rebuild"})
+		}
+	}
+	return found
+}
+
 func (c *Client) scriptProblems(ctx context.Context) []Problem {
 	err := c.ask(ctx, opensearchapi.GetScriptRequest{ScriptID: c.script.id}, nil)
-	var refusal *serverError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &refusal) && refusal.status == http.StatusNotFound:
+	case isMissing(err):
 		return []Problem{{fmt.Sprintf("script %q is not stored", c.script.id), "run `indexer setup`"}}
 	}
 	return []Problem{c.unreachable(err)}

@@ -16,83 +16,70 @@ import (
 
 // SetupReport says what Setup found and did, in names for a person to read.
 type SetupReport struct {
-	Script    string    // id of the stored merge script
-	Templates []string  // templates put
-	Created   []string  // indices made, with their aliases
-	Mended    []string  // indices that got an alias back
-	Kept      []string  // indices that stood as they should
-	Problems  []Problem // what is left to the operator; setup is done when there is none
+	Steps    []Step    // in the order in which they were done
+	Problems []Problem // what is left to the operator; setup is done when there is none
+}
+
+// Step is one thing that stands now, and what Setup had to do for it.
+type Step struct {
+	Kind   string // script, template, index or alias
+	Name   string // of an alias with the index that it leads to
+	Result StepResult
+}
+
+// StepResult says what Setup had to do for a thing.
+type StepResult string
+
+// What Setup does.
+const (
+	Stored    StepResult = "stored"    // was missing or another
+	Unchanged StepResult = "unchanged" // was stored before
+	Created   StepResult = "created"
+	Kept      StepResult = "kept"   // stood as it should
+	Mended    StepResult = "mended" // was missing or could not be used
+)
+
+func (r *SetupReport) add(kind, name string, result StepResult) {
+	r.Steps = append(r.Steps, Step{Kind: kind, Name: name, Result: result})
+}
+
+// addIndex reports an index and the aliases that lead to it.
+func (r *SetupReport) addIndex(name string, n Names, made, aliased StepResult) {
+	r.add("index", name, made)
+	r.add("alias", n.Read+" -> "+name, aliased)
+	r.add("alias", n.Write+" -> "+name, aliased)
 }
 
 // Setup stores the merge script and the templates and makes the first index of
 // each entity with its aliases. It is safe to repeat and to run twice at a time;
-// it changes no existing index but to give it back an alias. What it must not or
-// cannot do is in the report's Problems; an error means that OpenSearch could
-// not be asked, or that a template file could not be read.
+// it changes no existing index but to mend its aliases. What it must not or
+// cannot do is in the report's Problems, with all that [Client.Ready] finds of an
+// index that stands; an error means that OpenSearch could not be asked, or that a
+// template file cannot be used, in which case nothing was made.
 func (c *Client) Setup(ctx context.Context) (SetupReport, error) {
-	report := SetupReport{Script: c.script.id}
-	if err := c.putScript(ctx); err != nil {
+	var report SetupReport
+	templates, err := c.cfg.loadTemplates()
+	if err != nil {
+		return report, err
+	}
+	if err := c.setupScript(ctx, &report); err != nil {
 		return report, err
 	}
 	for _, entity := range Entities() {
-		ready, err := c.setupTemplate(ctx, entity, &report)
+		sound, err := c.setupTemplate(ctx, c.names(entity), templates[entity], &report)
 		if err != nil {
 			return report, err
 		}
-		if !ready {
-			continue
-		}
-		if err := c.setupIndex(ctx, entity, &report); err != nil {
+		if err := c.setupIndex(ctx, entity, sound, &report); err != nil {
 			return report, err
 		}
 	}
 	return report, nil
 }
 
-func (c *Client) putScript(ctx context.Context) error {
-	body := encoded(map[string]any{"script": map[string]any{"lang": "painless", "source": c.script.text}})
-	// The context makes OpenSearch compile the script now, not at the first write.
-	request := opensearchapi.PutScriptRequest{ScriptID: c.script.id, ScriptContext: "update", Body: body}
-	if err := c.ask(ctx, request, nil); err != nil {
-		return fmt.Errorf("store merge script: %w", err)
-	}
-	return nil
-}
-
-// setupTemplate puts the template of entity and looks at what a new index would
-// become with it, other templates of the cluster included. It reports whether an
-// index may be made.
-func (c *Client) setupTemplate(ctx context.Context, entity document.Entity, report *SetupReport) (bool, error) {
-	n := c.names(entity)
-	own, err := c.loadTemplate(n)
-	if err != nil {
-		return false, err
-	}
-	if lost := own.Template.losses(); len(lost) > 0 {
-		report.Problems = append(report.Problems, lossy("template file "+n.file, lost)...)
-		return false, nil
-	}
-	put := opensearchapi.IndicesPutIndexTemplateRequest{Name: n.Template, Body: encoded(own)}
-	if err := c.ask(ctx, put, nil); err != nil {
-		return false, c.orProblem(err, report, fmt.Sprintf("template %q was refused", n.Template),
-			"mend the template file, or give the other template that it names another priority")
-	}
-	report.Templates = append(report.Templates, n.Template)
-
-	var simulated struct {
-		Template template `json:"template"`
-	}
-	simulate := opensearchapi.IndicesSimulateIndexTemplateRequest{Name: n.Index(time.Now())}
-	if err := c.ask(ctx, simulate, &simulated); err != nil {
-		return false, fmt.Errorf("simulate template %q: %w", n.Template, err)
-	}
-	lost := simulated.Template.losses()
-	report.Problems = append(report.Problems, lossy("an index matching "+n.Pattern+" (look for templates of higher priority)", lost)...)
-	return len(lost) == 0, nil
-}
-
-// setupIndex brings one index behind both aliases of entity.
-func (c *Client) setupIndex(ctx context.Context, entity document.Entity, report *SetupReport) error {
+// setupIndex brings one index behind both aliases of entity. It makes a new one
+// only from a sound template.
+func (c *Client) setupIndex(ctx context.Context, entity document.Entity, sound bool, report *SetupReport) error {
 	live, err := c.indices(ctx, c.aliasNames())
 	if err != nil {
 		return err
@@ -101,19 +88,25 @@ func (c *Client) setupIndex(ctx context.Context, entity document.Entity, report 
 	found := s.problems()
 	switch only := s.only(); {
 	case len(found) == 0:
-		report.Kept = append(report.Kept, s.target)
-		return nil
+		report.keep(s, live)
 	case len(s.obstacles) > 0 || len(s.read)+len(s.write) > 0 && only == "":
 		report.Problems = append(report.Problems, found...)
-		return nil
 	case only != "":
 		if err := c.putAliases(ctx, s.names, only); err != nil {
 			return c.orProblem(err, report, fmt.Sprintf("aliases of %s were refused", only), "see the words of OpenSearch")
 		}
-		report.Mended = append(report.Mended, only)
-		return nil
+		report.addIndex(only, s.names, Kept, Mended)
+		report.Problems = append(report.Problems, live[only].problems(only)...)
+	case sound:
+		return c.createIndex(ctx, entity, report)
 	}
-	return c.createIndex(ctx, entity, report)
+	return nil
+}
+
+// keep reports an index that stands, with what is wrong with it all the same.
+func (r *SetupReport) keep(s standing, live map[string]liveIndex) {
+	r.addIndex(s.target, s.names, Kept, Kept)
+	r.Problems = append(r.Problems, live[s.target].problems(s.target)...)
 }
 
 // only returns the one index behind whatever aliases there are, "" where there
@@ -141,7 +134,7 @@ func (c *Client) createIndex(ctx context.Context, entity document.Entity, report
 	}})
 	refusal := c.ask(ctx, opensearchapi.IndicesCreateRequest{Index: name, Body: body}, nil)
 	if refusal == nil {
-		report.Created = append(report.Created, name)
+		report.addIndex(name, n, Created, Created)
 		return nil
 	}
 	live, err := c.indices(ctx, c.aliasNames())
@@ -149,7 +142,7 @@ func (c *Client) createIndex(ctx context.Context, entity document.Entity, report
 		return err
 	}
 	if s := c.standing(entity, live); len(s.problems()) == 0 {
-		report.Kept = append(report.Kept, s.target)
+		report.keep(s, live)
 		return nil
 	}
 	return c.orProblem(refusal, report, fmt.Sprintf("index %q was refused", name), "see the words of OpenSearch")
@@ -181,14 +174,6 @@ func (c *Client) orProblem(err error, report *SetupReport, what, wayOut string) 
 func hideTombstones() map[string]any {
 	deleted := map[string]any{"term": map[string]any{document.SyncField + ".deleted": true}}
 	return map[string]any{"bool": map[string]any{"must_not": deleted}}
-}
-
-func lossy(what string, losses []string) []Problem {
-	var found []Problem
-	for _, loss := range losses {
-		found = append(found, Problem{fmt.Sprintf("%s would lose data: %s", what, loss), "take that out, then run `indexer setup`"})
-	}
-	return found
 }
 
 // encoded returns v as the body of a request. It is only given maps, texts and

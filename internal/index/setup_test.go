@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,8 +49,21 @@ func TestSetupIsRepeatable(t *testing.T) {
 	}
 	posts, artists := behind(t, client, client.names(document.Post).Read), behind(t, client, client.names(document.Artist).Read)
 	prefix := client.cfg.IndexPrefix
-	want := SetupReport{Script: mergeScript().id, Templates: []string{prefix + "posts", prefix + "artists"}, Created: []string{posts, artists}}
-	if diff := cmp.Diff(want, first); diff != "" {
+	steps := func(stored, created StepResult) SetupReport {
+		var want SetupReport
+		for _, n := range []struct{ name, index string }{{prefix + "posts", posts}, {prefix + "artists", artists}} {
+			want.add("template", n.name, stored)
+			want.add("index", n.index, created)
+			want.add("alias", n.name+" -> "+n.index, created)
+			want.add("alias", n.name+"-write -> "+n.index, created)
+		}
+		return want
+	}
+	if first.Steps[0].Kind != "script" || first.Steps[0].Name != mergeScript().id {
+		t.Errorf("first: %+v", first.Steps[0]) // stored or not: other tests share it
+	}
+	first.Steps = first.Steps[1:]
+	if diff := cmp.Diff(steps(Stored, Created), first); diff != "" {
 		t.Errorf("first: %s", diff)
 	}
 	if found := client.Ready(t.Context()); len(found) > 0 {
@@ -59,9 +73,20 @@ func TestSetupIsRepeatable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.Created, want.Kept = nil, want.Created
+	want := steps(Unchanged, Kept)
+	want.Steps = append([]Step{{"script", mergeScript().id, Unchanged}}, want.Steps...)
 	if diff := cmp.Diff(want, again); diff != "" {
 		t.Errorf("again: %s", diff)
+	}
+
+	client.cfg.Shards = 2
+	changed, err := client.Setup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = steps(Stored, Kept)
+	if diff := cmp.Diff(want.Steps, changed.Steps[1:]); diff != "" {
+		t.Errorf("with other settings: %s", diff)
 	}
 }
 
@@ -93,13 +118,14 @@ func TestSecondCreateIsRefused(t *testing.T) {
 	n := client.names(document.Post)
 	before := behind(t, client, n.Write)
 	call[any](t, client, http.MethodPut, "/"+n.Read+"-unrelated", "")
-	var report SetupReport
+	var report, want SetupReport
 	for range 2 { // in the same second and the next, the name may be the same or not
 		if err := client.createIndex(t.Context(), document.Post, &report); err != nil {
 			t.Fatal(err)
 		}
+		want.addIndex(before, n, Kept, Kept)
 	}
-	if diff := cmp.Diff(SetupReport{Kept: []string{before, before}}, report); diff != "" {
+	if diff := cmp.Diff(want, report); diff != "" {
 		t.Error(diff)
 	}
 	wantIndices(t, client, document.Post, 1)
@@ -132,8 +158,8 @@ func TestSetupGivesAnAliasBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{index}, report.Mended); diff != "" {
-			t.Error(diff)
+		if want := (Step{"alias", alias + " -> " + index, Mended}); !slices.Contains(report.Steps, want) {
+			t.Errorf("%+v lacks %+v", report.Steps, want)
 		}
 		if found := client.Ready(t.Context()); len(found) > 0 {
 			t.Errorf("after setup: %q", found)
@@ -146,17 +172,17 @@ func TestSetupGivesAnAliasBack(t *testing.T) {
 func lossyMappings() map[string]string {
 	ours := `"properties":{"_sync":{"dynamic":false,"properties":{"deleted":{"type":"boolean"},"deleted_at":{"type":"date","format":"epoch_millis"},"orders":{"type":"object","enabled":false}}}}`
 	return map[string]string{
-		"enabled:false":                `{"mappings":{"_source":{"enabled":false},` + ours + `}}`,
-		"includes:":                    `{"mappings":{"_source":{"includes":["title"]},` + ours + `}}`,
-		"excludes:":                    `{"mappings":{"_source":{"excludes":["content"]},` + ours + `}}`,
+		`"enabled":false`:              `{"mappings":{"_source":{"enabled":false},` + ours + `}}`,
+		`"includes":["title"]`:         `{"mappings":{"_source":{"includes":["title"]},` + ours + `}}`,
+		`"excludes":["content"]`:       `{"mappings":{"_source":{"excludes":["content"]},` + ours + `}}`,
 		"index.derived_source.enabled": `{"settings":{"derived_source":{"enabled":true}},"mappings":{` + ours + `}}`,
 		"index.default_pipeline":       `{"settings":{"index":{"default_pipeline":"p"}},"mappings":{` + ours + `}}`,
 		"index.final_pipeline":         `{"settings":{"index.final_pipeline":"p"},"mappings":{` + ours + `}}`,
 		"index.append_only.enabled":    `{"settings":{"index.append_only.enabled":"true"},"mappings":{` + ours + `}}`,
 		"_routing":                     `{"mappings":{"_routing":{"required":true},` + ours + `}}`,
-		"_sync is mapped as <nil>":     `{"mappings":{"properties":{"title":{"type":"text"}}}}`,
-		"_sync is mapped as map":       `{"mappings":{"properties":{"_sync":{"enabled":false}}}}`,
-		"deleted:map[type:keyword]":    `{"mappings":{` + strings.Replace(ours, "boolean", "keyword", 1) + `}}`,
+		`_sync is not mapped, add to mappings.properties: "_sync": {"dynamic":false,"properties":{`: `{"mappings":{"properties":{"title":{"type":"text"}}}}`,
+		`_sync is mapped as {`:         `{"mappings":{"properties":{"_sync":{"enabled":false}}}}`,
+		`"deleted":{"type":"keyword"}`: `{"mappings":{` + strings.Replace(ours, "boolean", "keyword", 1) + `}}`,
 	}
 }
 
@@ -169,13 +195,17 @@ func TestLossyTemplateFile(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(cfg.TemplateDir, "post.json"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			const fault = "OPENSEARCH_TEMPLATE_DIR: post.json would lose data: "
+			if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), fault) || !strings.Contains(err.Error(), words) {
+				t.Errorf("validate: %v", err)
+			}
 			client := mustClient(t, cfg)
 			report, err := client.Setup(t.Context())
-			if err != nil {
-				t.Fatal(err)
+			if err == nil || !strings.HasPrefix(err.Error(), fault) || len(report.Steps) > 0 {
+				t.Errorf("setup: %v, done %+v", err, report.Steps)
 			}
-			wantProblem(t, report.Problems, "post.json would lose data", words)
 			wantIndices(t, client, document.Post, 0)
+			wantIndices(t, client, document.Artist, 0)
 		})
 	}
 }
@@ -206,4 +236,48 @@ func TestLossyNeighbour(t *testing.T) {
 	}
 	wantProblem(t, report.Problems, `template "`+prefix+`posts" was refused`, prefix+"other", "priority")
 	wantIndices(t, client, document.Post, 0)
+}
+
+// TestSetupNamesTheFaultsOfAnIndexThatStands: with the same words as Ready.
+func TestSetupNamesTheFaultsOfAnIndexThatStands(t *testing.T) {
+	client := setUp(t, realConfig(t))
+	index := behind(t, client, client.names(document.Post).Write)
+	call[any](t, client, http.MethodPut, "/"+index+"/_settings", `{"index.default_pipeline":"p"}`)
+	report, err := client.Setup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, report.Problems, "index "+index+" would lose data", "index.default_pipeline is p", "indexer rebuild")
+	if diff := cmp.Diff(client.Ready(t.Context()), report.Problems); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSetupMendsABarredAlias: an alias whose only index was said to take no writes
+// refuses every one.
+func TestSetupMendsABarredAlias(t *testing.T) {
+	client := setUp(t, realConfig(t))
+	n := client.names(document.Post)
+	index := behind(t, client, n.Write)
+	call[any](t, client, http.MethodPost, "/_aliases", fmt.Sprintf(`{"actions":[{"add":{"index":%q,"alias":%q,"is_write_index":false}}]}`, index, n.Write))
+	wantProblem(t, client.Ready(t.Context()), n.Write, index, "is_write_index")
+	if got := NewWriter(client).Write(t.Context(), t.Name(), posts(1))[0]; got.Result != Retry {
+		t.Errorf("write: %+v", got)
+	}
+	report, err := client.Setup(t.Context())
+	if err != nil || len(report.Problems) > 0 {
+		t.Fatalf("%v, %q", err, report.Problems)
+	}
+	if want := (Step{"alias", n.Write + " -> " + index, Mended}); !slices.Contains(report.Steps, want) {
+		t.Errorf("%+v lacks %+v", report.Steps, want)
+	}
+	mustWrite(t, client, posts(1)...)
+}
+
+// TestSetupReportsOnlyWhatItDid: the script could not be stored.
+func TestSetupReportsOnlyWhatItDid(t *testing.T) {
+	client := mustClient(t, newFakeServer(t, refuse(http.StatusServiceUnavailable, "")).config())
+	if report, err := client.Setup(t.Context()); err == nil || len(report.Steps) > 0 {
+		t.Errorf("%v, %+v", err, report)
+	}
 }

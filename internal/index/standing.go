@@ -30,7 +30,7 @@ type liveIndex struct {
 
 type liveAlias struct {
 	Filter  jsontext.Value `json:"filter"`
-	IsWrite bool           `json:"is_write_index"`
+	IsWrite *bool          `json:"is_write_index"` // nil where it was never said
 }
 
 // uuid returns the index's own id, which no other index ever has.
@@ -70,6 +70,7 @@ type standing struct {
 	write     []string // indices behind the write alias
 	target    string   // index that takes the writes, "" where it is not clear
 	unhidden  []string // of read, those through which tombstones are found
+	barred    string   // the only index of the write alias, where it was said to take no writes
 }
 
 func (c *Client) standing(entity document.Entity, live map[string]liveIndex) standing {
@@ -86,13 +87,19 @@ func (c *Client) standing(entity document.Entity, live map[string]liveIndex) sta
 		}
 		if alias, ok := live[name].Aliases[s.names.Write]; ok {
 			s.write = append(s.write, name)
-			if alias.IsWrite {
+			if alias.IsWrite != nil && *alias.IsWrite {
 				s.target = name // OpenSearch allows no second one
 			}
 		}
 	}
 	if len(s.write) == 1 {
-		s.target = s.write[0]
+		// The only index takes the writes unless it was said that it does not.
+		only := s.write[0]
+		if said := live[only].Aliases[s.names.Write].IsWrite; said == nil || *said {
+			s.target = only
+		} else {
+			s.barred = only
+		}
 	}
 	return s
 }
@@ -111,9 +118,15 @@ func (s standing) problems() []Problem {
 		return found
 	}
 	point := "let it stand on one index by POST /_aliases"
-	if len(s.write) == 0 {
+	switch {
+	case len(s.write) == 0:
 		found = append(found, Problem{fmt.Sprintf("alias %q is missing", s.names.Write), setup})
-	} else if s.target == "" {
+	case s.barred != "":
+		found = append(found, Problem{
+			fmt.Sprintf("alias %q is on %s with \"is_write_index\": false, so nothing can be written", s.names.Write, s.barred),
+			setup + fmt.Sprintf(`, or POST /_aliases {"actions":[{"add":{"index":%q,"alias":%q,"is_write_index":true}}]}`, s.barred, s.names.Write),
+		})
+	case s.target == "":
 		found = append(found, Problem{fmt.Sprintf("alias %q is on %s and none of them is its write index", s.names.Write, strings.Join(s.write, ", ")), point})
 	}
 	switch {

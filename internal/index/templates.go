@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/search-indexer/search-indexer/internal/document"
 )
 
 // The project's own templates. post.json and artist.json hold the "template"
@@ -52,24 +55,57 @@ type indexTemplate struct {
 	Meta     map[string]string `json:"_meta"`
 }
 
+// loadTemplates returns the template of every entity. The error joins every fault
+// of every file once; each message begins with the setting's name.
+func (c Config) loadTemplates() (map[document.Entity]indexTemplate, error) {
+	if c.TemplateDir != "" {
+		if _, err := os.ReadDir(c.TemplateDir); err != nil {
+			return nil, fmt.Errorf("OPENSEARCH_TEMPLATE_DIR: name a folder that this user can read: %w", err)
+		}
+	}
+	all := map[document.Entity]indexTemplate{}
+	var faults []string
+	for _, entity := range Entities() {
+		loaded, err := c.loadTemplate(NamesOf(c.IndexPrefix, entity))
+		if err == nil {
+			all[entity] = loaded
+			continue
+		}
+		for fault := range strings.Lines(err.Error()) {
+			if fault = strings.TrimSpace(fault); !slices.Contains(faults, fault) {
+				faults = append(faults, fault)
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.New("OPENSEARCH_TEMPLATE_DIR: " + strings.Join(faults, "\nOPENSEARCH_TEMPLATE_DIR: "))
+	}
+	return all, nil
+}
+
 // loadTemplate returns the template of the given names with the settings of c in
 // it, those of the file overridden. A file with an analysis of its own keeps it.
-func (c *Client) loadTemplate(n Names) (indexTemplate, error) {
+// One that would lose data is an error.
+func (c Config) loadTemplate(n Names) (indexTemplate, error) {
 	var own template
-	if err := c.readTemplate(n.file, &own); err != nil {
+	var analysis map[string]any
+	if err := errors.Join(c.readTemplate(n.file, &own), c.readTemplate(analysisFile, &analysis)); err != nil {
 		return indexTemplate{}, err
 	}
-	var analysis map[string]any
-	if err := c.readTemplate(analysisFile, &analysis); err != nil {
-		return indexTemplate{}, err
+	var lost []error
+	for _, loss := range own.losses() {
+		lost = append(lost, fmt.Errorf("%s would lose data: %s", n.file, loss))
+	}
+	if lost != nil {
+		return indexTemplate{}, errors.Join(lost...)
 	}
 	settings := flat(own.Settings)
 	if !hasAnalysis(settings) {
 		maps.Copy(settings, flat(map[string]any{"analysis": analysis}))
 	}
-	settings["index.number_of_shards"] = strconv.Itoa(c.cfg.Shards)
-	settings["index.number_of_replicas"] = strconv.Itoa(c.cfg.Replicas)
-	settings["index.refresh_interval"] = strconv.FormatInt(c.cfg.RefreshInterval.Milliseconds(), 10) + "ms"
+	settings["index.number_of_shards"] = strconv.Itoa(c.Shards)
+	settings["index.number_of_replicas"] = strconv.Itoa(c.Replicas)
+	settings["index.refresh_interval"] = strconv.FormatInt(c.RefreshInterval.Milliseconds(), 10) + "ms"
 	return indexTemplate{
 		Patterns: []string{n.Pattern},
 		Priority: templatePriority,
@@ -89,22 +125,26 @@ func hasAnalysis(settings map[string]any) bool {
 
 // readTemplate decodes a template file: the operator's where there is one, else
 // the project's.
-func (c *Client) readTemplate(file string, out any) error {
+func (c Config) readTemplate(file string, out any) error {
 	text, err := c.templateText(file)
 	if err != nil {
-		return fmt.Errorf("read template: %w", err)
+		return fmt.Errorf("read %s: %w", file, err)
 	}
-	if err := json.Unmarshal(text, out, json.RejectUnknownMembers(true)); err != nil {
-		return fmt.Errorf("read template %s (an object with \"settings\" and \"mappings\" only): %w", file, err)
+	err = json.Unmarshal(text, out, json.RejectUnknownMembers(true))
+	switch {
+	case err != nil && file == analysisFile:
+		return fmt.Errorf("read %s (an object, as in settings.analysis): %w", file, err)
+	case err != nil:
+		return fmt.Errorf("read %s (an object with \"settings\" and \"mappings\" only): %w", file, err)
 	}
 	return nil
 }
 
-func (c *Client) templateText(file string) ([]byte, error) {
-	if c.cfg.TemplateDir != "" {
-		dir, err := os.OpenRoot(c.cfg.TemplateDir)
+func (c Config) templateText(file string) ([]byte, error) {
+	if c.TemplateDir != "" {
+		dir, err := os.OpenRoot(c.TemplateDir)
 		if err != nil { // a wrong name must not mean the project's own
-			return nil, fmt.Errorf("OPENSEARCH_TEMPLATE_DIR: %w", err)
+			return nil, err
 		}
 		defer func() { _ = dir.Close() }() // only read from
 		text, err := dir.ReadFile(file)

@@ -125,7 +125,7 @@ func TestKnownFieldsTakeWhatHandlersAccept(t *testing.T) {
 	long := `"` + strings.Repeat("я", 40000) + `"`
 	scalars := []string{`"text"`, `""`, `7`, `123456789012345678901234567890`, `-0.5`, `true`, `null`, `[]`, `["a",1,null,true]`, `[[["a"]]]`, long}
 	for _, entity := range Entities() {
-		template, err := client.loadTemplate(client.names(entity))
+		template, err := client.cfg.loadTemplate(client.names(entity))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,6 +188,9 @@ func TestOperatorsTemplates(t *testing.T) {
 	client.cfg.TemplateDir += "-missing"
 	if _, err := client.Setup(t.Context()); err == nil || !strings.Contains(err.Error(), "OPENSEARCH_TEMPLATE_DIR") {
 		t.Errorf("a folder that is not there: %v", err)
+	}
+	if found := client.Ready(t.Context()); len(found) != 1 || !strings.Contains(found[0].What, "OPENSEARCH_TEMPLATE_DIR") {
+		t.Errorf("ready without its templates: %q", found)
 	}
 }
 

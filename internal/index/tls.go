@@ -5,39 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 )
-
-// newTLS returns how connections are secured. The client's certificate is read at
-// every handshake, so that a renewed one is used without a restart.
-func newTLS(cfg Config) (*tls.Config, error) {
-	security := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("OPENSEARCH_CA_FILE: %w", err)
-		}
-		security.RootCAs = x509.NewCertPool()
-		if !security.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("OPENSEARCH_CA_FILE: %s holds no PEM certificate", cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		read := func() (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-			if err != nil {
-				return nil, fmt.Errorf("OPENSEARCH_CERT_FILE: %w", err)
-			}
-			return &pair, nil
-		}
-		if _, err := read(); err != nil {
-			return nil, err
-		}
-		security.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return read() }
-	}
-	return security, nil
-}
 
 // trustError is a connection that failed because one side does not trust the other.
 type trustError struct {

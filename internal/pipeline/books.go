@@ -41,9 +41,16 @@ type Snapshot struct {
 	InFlight   int               // records
 	Bytes      int               // of these
 	Rebalances uint64
-	Writes     int    // bulk requests under way
-	Stalled    string // why OpenSearch takes nothing; empty while it does
+	Writes     int     // bulk requests under way
+	Stalled    []Stall // indices that take nothing at the moment
 	Partitions []PartitionSnapshot
+}
+
+// Stall is the index of one entity that takes nothing, and why (a reason of package
+// index).
+type Stall struct {
+	Entity document.Entity
+	Reason string
 }
 
 // OutcomeCount is one line of the books.
@@ -70,7 +77,12 @@ func (m *Machine) Snapshot() Snapshot {
 	s := Snapshot{
 		Consumed: maps.Clone(m.books.consumed), Dead: maps.Clone(m.books.dead),
 		Retries: maps.Clone(m.books.retries), InFlight: m.books.inFlight, Bytes: m.bytes,
-		Rebalances: m.books.rebalances, Writes: len(m.writes), Stalled: m.stalled,
+		Rebalances: m.books.rebalances, Writes: len(m.writes),
+	}
+	for _, l := range m.lanes {
+		if l.stalled != "" {
+			s.Stalled = append(s.Stalled, Stall{l.entity, l.stalled})
+		}
 	}
 	for key, n := range m.books.outcomes {
 		s.Outcomes = append(s.Outcomes, OutcomeCount{key.entity, key.result, n})

@@ -3,8 +3,9 @@
 //
 // What decides is [Machine], a step machine without goroutines, clocks or I/O:
 // values in, effects out. [Worker] drives it: it feeds it records, results, time
-// and rebalances, and carries out its effects in parallel. A simulation can drive
-// the same Machine from a seed.
+// and rebalances, and carries out its effects in parallel, by [Jobs] where they read
+// or write. A simulation (test/simulate) drives the same Machine and the same Jobs
+// from a seed.
 //
 // The life of one record, in the order of the files that tell it:
 //

@@ -96,9 +96,8 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 		d.queue = d.queue[1:]
 		d.bytes -= size
 		w.queued = false
-		b := w.bundles[0]
+		b := w.bundles[0].live()
 		w.bundles = w.bundles[1:]
-		b.items = slices.DeleteFunc(b.items, func(it *item) bool { return it.ended })
 		if len(b.items) == 0 {
 			d.enqueue(w)
 			d.forget(w)
@@ -109,6 +108,21 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 		batch = append(batch, w)
 	}
 	return batch
+}
+
+// live returns b without the events that have ended. They must leave the state too:
+// where one of them is what OpenSearch refuses, a neighbour left alone would be
+// taken for the culprit.
+func (b bundle) live() bundle {
+	items := slices.DeleteFunc(b.items, func(it *item) bool { return it.ended })
+	if len(items) == len(b.items) {
+		return b
+	}
+	state := document.State{}
+	for _, it := range items {
+		state = document.Join(state, it.change.State)
+	}
+	return bundle{state: state, items: items, alone: b.alone}
 }
 
 // sent takes the bundle under way off w, whose next one may go from now on.

@@ -106,11 +106,17 @@ type (
 	}
 	// Resume undoes Pause.
 	Resume struct{ Partition record.Partition }
-	// Stalled says that OpenSearch takes nothing at the moment. It comes once,
-	// and again when the reason changes.
-	Stalled struct{ Reason, Words string }
+	// Stalled says that the index of an entity takes nothing at the moment. It
+	// comes once, and again when the reason changes.
+	Stalled struct {
+		Entity        document.Entity
+		Reason, Words string
+	}
 	// Recovered ends Stalled.
-	Recovered struct{ After time.Duration }
+	Recovered struct {
+		Entity document.Entity
+		After  time.Duration
+	}
 )
 
 // MarkEntry names one change that an index has taken.
@@ -167,8 +173,7 @@ const (
 type Ending struct {
 	Record *record.Record
 	Event  handlers.Event
-	Entity document.Entity // empty where it could not be told
-	Time   int64           // the event's own time in µs; 0 where it could not be read
+	Time   int64 // the event's own time in µs; 0 where it could not be read
 	Result Result
 	Reason string // of a dead letter
 }

@@ -40,22 +40,17 @@ type Machine struct {
 	mu        sync.Mutex // guards all below, so that a scrape sees it between steps
 	books     books
 	parts     map[record.Partition]*partition
-	owned     []*partition // the same, in the order they came, so that effects have one order
-	releasing []*partition // partitions that are drained
-	docs      documents
-	batches   map[uint64][]*item    // being prepared
-	writes    map[uint64][]*waiting // bulk requests under way
-	letters   map[uint64]*flight    // dead letters under way
+	owned     []*partition       // the same, in the order they came, so that effects have one order
+	releasing []*partition       // partitions that are drained
+	lanes     []*lane            // one for each entity seen
+	batches   map[uint64][]*item // being prepared
+	writes    map[uint64]write   // bulk requests under way
+	letters   map[uint64]*flight // dead letters under way
 	timers    timers
 	lastID    uint64
 	bytes     int // of records in flight
 
-	failures   int // bulk requests in a row that came back without one document written
-	stalled    string
-	stalledAt  time.Time
-	holdUntil  time.Time
 	committing bool
-	recommit   bool // the last commit failed: try again even if nothing has moved
 	lastCommit time.Time
 	lastCheck  time.Time
 
@@ -70,9 +65,8 @@ func NewMachine(cfg Config, random *rand.Rand, observe func(Ending)) *Machine {
 		cfg: cfg, rand: random, observe: observe,
 		books:   newBooks(),
 		parts:   map[record.Partition]*partition{},
-		docs:    newDocuments(),
 		batches: map[uint64][]*item{},
-		writes:  map[uint64][]*waiting{},
+		writes:  map[uint64]write{},
 		letters: map[uint64]*flight{},
 	}
 }
@@ -104,7 +98,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Delivered:
 		m.delivered(now, in)
 	case Committed:
-		m.committing, m.recommit = false, in.Err != nil
+		m.committed(in)
 	}
 	m.timers.fire(now)
 	m.pump(now)
@@ -122,11 +116,19 @@ func (m *Machine) id() uint64 {
 }
 
 // Room reports whether more records may be received: the memory in flight is
-// bounded.
+// bounded. What paused partitions hold does not count, up to a few times the
+// budget, or a partition whose records can't end would keep all others from theirs.
 func (m *Machine) Room() bool {
+	const most = 4 // budgets, with all that is paused
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.bytes < m.cfg.budget()
+	active := m.bytes
+	for _, part := range m.owned {
+		if part.paused != "" {
+			active -= part.bytes
+		}
+	}
+	return active < m.cfg.budget() && m.bytes < most*m.cfg.budget()
 }
 
 // Wake returns when the next Tick is due, if nothing else happens before.
@@ -137,14 +139,8 @@ func (m *Machine) Wake(now time.Time) time.Time {
 	if at, ok := m.timers.next(); ok && at.Before(wake) {
 		wake = at
 	}
-	if since, ok := m.docs.oldest(); ok && len(m.writes) < m.slots() {
-		due := since.Add(m.cfg.MaxWait)
-		if due.Before(m.holdUntil) {
-			due = m.holdUntil
-		}
-		if due.Before(wake) {
-			wake = due
-		}
+	if l, due := m.nextLane(); l != nil && len(m.writes) < m.cfg.Concurrency && due.Before(wake) {
+		wake = due
 	}
 	return wake
 }
@@ -191,39 +187,9 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 		case p.Duplicate:
 			m.end(it, Duplicate, "")
 		default:
-			m.docs.add(now, it)
+			m.lane(it.change.Entity).add(now, it)
 		}
 	}
-}
-
-// slots is how many bulk requests may be under way: one at a time probes an
-// OpenSearch that took nothing last time.
-func (m *Machine) slots() int {
-	if m.failures > 0 {
-		return 1
-	}
-	return m.cfg.Concurrency
-}
-
-// pump sends bulk requests while there is something due and a free slot.
-func (m *Machine) pump(now time.Time) {
-	for len(m.writes) < m.slots() && !now.Before(m.holdUntil) && m.due(now) {
-		batch := m.docs.take(m.cfg.MaxEvents, m.cfg.MaxBytes)
-		if len(batch) == 0 {
-			continue
-		}
-		id := m.id()
-		m.writes[id] = batch
-		m.do(Write{ID: id, OpaqueID: opaqueID(id, batch), Actions: actions(batch)})
-	}
-}
-
-// due reports whether the queue is worth a request now: full by count, bytes or
-// age, or somebody waits for the drain.
-func (m *Machine) due(now time.Time) bool {
-	since, ok := m.docs.oldest()
-	return ok && (len(m.docs.queue) >= m.cfg.MaxEvents || m.docs.bytes >= m.cfg.MaxBytes ||
-		now.Sub(since) >= m.cfg.MaxWait || len(m.releasing) > 0)
 }
 
 // opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id
@@ -248,9 +214,21 @@ func (m *Machine) commit(now time.Time) {
 			next[part.name] = offset
 		}
 	}
-	if len(next) > 0 || m.recommit {
-		m.committing, m.recommit, m.lastCommit = true, false, now
+	if len(next) > 0 {
+		m.committing, m.lastCommit = true, now
 		m.do(Commit{Next: next})
+	}
+}
+
+// committed ends a commit. After one that failed everything is committed anew,
+// whether it has moved since or not.
+func (m *Machine) committed(in Committed) {
+	m.committing = false
+	if in.Err == nil {
+		return
+	}
+	for _, part := range m.owned {
+		part.tracker.moved = true
 	}
 }
 

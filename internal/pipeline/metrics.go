@@ -106,7 +106,10 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	gauge(float64(len(s.Partitions)), description("partitions_assigned", "Partitions that this worker owns."))
 	gauge(float64(s.paused()), description("partitions_paused", "Partitions of this worker that are not read at the moment."))
 	gauge(flag(m.redisUp()), description("redis_up", "1 while Redis answers, 0 while the worker goes on without it."))
-	gauge(flag(s.Stalled != ""), description("opensearch_stalled", "1 while OpenSearch takes nothing and everything is tried again."))
+	stalled := description("index_stalled", "1 for an entity whose index takes nothing, while everything is tried again.", "entity", "reason")
+	for _, stall := range s.Stalled {
+		gauge(1, stalled, string(stall.Entity), stall.Reason)
+	}
 	m.collectLag(s, gauge)
 	m.latency.Collect(out)
 	m.bulkTime.Collect(out)

@@ -19,6 +19,7 @@ type partition struct {
 
 	stuck   string // why an operator must act before it is read
 	refused int    // letters that the broker does not take
+	refusal string // what it says of the last one
 	slow    bool   // holds too much for too long
 	paused  string // why it is paused now; empty while it is read
 }
@@ -129,7 +130,7 @@ func (m *Machine) close(it *item, result Result, reason string) {
 	it.part.bytes -= size
 	m.bytes -= size
 	m.books.inFlight--
-	m.books.outcomes[outcomeKey{it.change.Entity, result}]++
+	m.books.outcomes[outcomeKey{it.event.Entity, result}]++
 	if result == Dead {
 		m.books.dead[reason]++
 	}
@@ -138,8 +139,7 @@ func (m *Machine) close(it *item, result Result, reason string) {
 		order = it.change.State.Floor
 	}
 	m.observe(Ending{
-		Record: it.record, Event: it.event, Entity: it.change.Entity,
-		Time: order.Time, Result: result, Reason: reason,
+		Record: it.record, Event: it.event, Time: order.Time, Result: result, Reason: reason,
 	})
 }
 
@@ -168,7 +168,7 @@ func (m *Machine) pauseOrResume(part *partition) {
 	switch {
 	case why != "":
 	case part.refused > 0:
-		why = "the broker refuses its dead letters"
+		why = "the broker refuses a dead letter: " + part.refusal
 	case part.slow:
 		why = "its records wait for too long"
 	}

@@ -70,10 +70,10 @@ func TestADuplicateNeedsTheIndexOfNow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			memory := &fakeMemory{space: tt.memory}
 			catalog := &fakeCatalog{last: tt.last, now: tt.now, err: tt.err}
-			p := preparer{decoder: handlers.NewMux(""), memory: memory, catalog: catalog}
+			jobs := Jobs{Decoder: handlers.NewMux(""), Memory: memory, Catalog: catalog}
 			good := &record.Record{Partition: record.Partition{Topic: "post.created"}, Value: []byte(`{"data":{"post_id":"1"}}`)}
 			bad := &record.Record{Partition: record.Partition{Topic: "post.created"}, Value: []byte(`{`)}
-			results := p.prepare(t.Context(), []*record.Record{bad, good})
+			results := jobs.Prepare(t.Context(), Prepare{Records: []*record.Record{bad, good}}).Results
 			if results[1].Duplicate != tt.want || results[0].Duplicate {
 				t.Errorf("duplicate: %v of the bad one, %v of the good one, want %v", results[0].Duplicate, results[1].Duplicate, tt.want)
 			}

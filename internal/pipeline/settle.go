@@ -8,9 +8,11 @@ import (
 
 // written ends or sends back what was in one bulk request.
 func (m *Machine) written(now time.Time, in Written) {
-	batch := m.writes[in.Write]
+	l, batch := m.writes[in.Write].lane, m.writes[in.Write].batch
 	delete(m.writes, in.Write)
-	m.judge(now, in.Outcomes)
+	l.writes--
+	l.guard.watch(m.cfg.Guard, in.Outcomes)
+	m.judge(now, l, in.Outcomes)
 	var marks []MarkEntry
 	for i, w := range batch {
 		b := w.sent()
@@ -25,10 +27,10 @@ func (m *Machine) written(now time.Time, in Written) {
 		case index.Rejected:
 			m.rejected(w, b, out)
 		case index.Retry:
-			m.retry(now, w, b, out)
+			m.retry(now, l, w, b, out)
 		}
-		m.docs.enqueue(w)
-		m.docs.forget(w)
+		l.enqueue(w)
+		l.forget(w)
 	}
 	if len(marks) > 0 {
 		m.do(Mark{Marks: marks})
@@ -65,49 +67,19 @@ func (m *Machine) rejected(w *waiting, b bundle, out Outcome) {
 // retry lets a bundle wait again. Where OpenSearch took something else of the same
 // request, the trouble is the document's own and it alone is delayed; where it
 // took nothing, the hold on all requests is delay enough.
-func (m *Machine) retry(now time.Time, w *waiting, b bundle, out Outcome) {
+func (m *Machine) retry(now time.Time, l *lane, w *waiting, b bundle, out Outcome) {
 	m.books.retries[out.Reason]++
 	w.putBack(b)
-	if m.failures > 0 {
+	if l.failures > 0 {
 		return
 	}
 	w.delayed = true
 	m.timers.add(now.Add(m.backoff(w.retries)), func() {
 		w.delayed = false
-		m.docs.enqueue(w)
-		m.docs.forget(w)
+		l.enqueue(w)
+		l.forget(w)
 	})
 	w.retries++
-}
-
-// judge tells trouble of OpenSearch as a whole (nothing of a request was taken)
-// from trouble of single documents, and holds further requests back. A conflict
-// is no trouble: another worker was at the same document.
-func (m *Machine) judge(now time.Time, outcomes []Outcome) {
-	reason, words, taken := "", "", false
-	for _, out := range outcomes {
-		if out.Result != index.Retry || out.Reason == index.ReasonConflict {
-			taken = true
-			break
-		}
-		reason, words = out.Reason, out.Words
-	}
-	if taken {
-		if m.stalled != "" {
-			m.do(Recovered{After: now.Sub(m.stalledAt)})
-		}
-		m.failures, m.stalled, m.holdUntil = 0, "", time.Time{}
-		return
-	}
-	m.holdUntil = now.Add(m.backoff(m.failures))
-	m.failures++
-	if reason != m.stalled {
-		if m.stalled == "" {
-			m.stalledAt = now
-		}
-		m.stalled = reason
-		m.do(Stalled{Reason: reason, Words: words})
-	}
 }
 
 // bury sends a record to the dead letters; it ends when the broker has it.
@@ -153,6 +125,7 @@ func (m *Machine) delivered(now time.Time, in Delivered) {
 		it.refused = true
 		it.part.refused++
 	}
+	it.part.refusal = in.Err.Error()
 	m.pauseOrResume(it.part)
 	m.timers.add(now.Add(m.backoff(it.retries)), func() { m.sendLetter(it, f.letter) })
 	it.retries++

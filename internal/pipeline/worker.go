@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -28,11 +28,6 @@ type Group interface {
 	Pause(partitions ...record.Partition) error
 	Resume(partitions ...record.Partition) error
 	Close() error
-}
-
-// Writer writes a bulk request: one outcome an action, in order.
-type Writer interface {
-	Write(ctx context.Context, opaqueID string, actions []index.Action) []index.Outcome
 }
 
 // Deliver writes a dead letter and calls done once, from any goroutine, when the
@@ -57,22 +52,29 @@ type Worker struct {
 	Parts
 	cfg      Config
 	machine  *Machine
-	preparer preparer
+	jobs     Jobs
 	results  chan Input
 	released chan Released
+	ended    chan struct{} // closed when Run returns; nobody takes results any more
 	work     sync.WaitGroup
-	commits  sync.Mutex // one commit at a time
+	commits  chan struct{}   // holds a token while a commit runs: one at a time
+	working  context.Context // of look-ups and writes; ends when a shutdown has drained
+	giveUp   context.CancelFunc
 }
 
 // NewWorker returns a worker that does nothing until Run.
 func NewWorker(cfg Config, parts Parts) *Worker {
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // jitter needs no secrecy
+	working, giveUp := context.WithCancel(context.Background())
 	return &Worker{
+		working: working, giveUp: giveUp,
 		Parts: parts, cfg: cfg,
 		machine:  NewMachine(cfg, random, parts.Observe),
-		preparer: preparer{parts.Decoder, parts.Memory, parts.Catalog},
+		jobs:     Jobs{parts.Decoder, parts.Memory, parts.Catalog, parts.Writer},
 		results:  make(chan Input, 256),
 		released: make(chan Released, 1),
+		ended:    make(chan struct{}),
+		commits:  make(chan struct{}, 1),
 	}
 }
 
@@ -80,8 +82,9 @@ func NewWorker(cfg Config, parts Parts) *Worker {
 func (w *Worker) Snapshot() Snapshot { return w.machine.Snapshot() }
 
 // Run works until ctx ends, then drains and commits within Config.Shutdown. What
-// it leaves undone is not committed. At last it leaves the group.
+// it leaves undone is not committed. At last it leaves the group. Call it once.
 func (w *Worker) Run(ctx context.Context) error {
+	defer close(w.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -115,22 +118,24 @@ func (w *Worker) step(in Input) {
 func (w *Worker) carryOut(e Effect) {
 	switch e := e.(type) {
 	case Prepare:
-		w.spawn(func() Input {
-			return Prepared{Batch: e.Batch, Results: w.preparer.prepare(context.Background(), e.Records)}
-		})
+		w.spawn(func() Input { return w.jobs.Prepare(w.working, e) })
 	case Write:
-		w.spawn(func() Input { return w.write(e) })
+		w.spawn(func() Input {
+			ctx, cancel := context.WithTimeout(w.working, writeTimeout)
+			defer cancel()
+			return w.jobs.Write(ctx, e)
+		})
 	case Mark:
-		w.work.Go(func() { w.mark(e) })
+		w.work.Go(func() { w.jobs.Mark(context.Background(), e) })
 	case SendLetter:
 		// A goroutine, since sending waits while the producer's queue is full, and
 		// this loop has to take the acknowledgements that empty it.
 		w.work.Go(func() {
-			w.Deliver(e.Letter, func(err error) { w.results <- Delivered{Letter: e.ID, Err: err} })
+			w.Deliver(e.Letter, func(err error) { w.tell(Delivered{Letter: e.ID, Err: err}) })
 		})
 	case Commit:
-		w.store(e.Next)
-		w.spawn(func() Input { return Committed{Err: w.commit()} })
+		stored := w.store(e.Next)
+		w.spawn(func() Input { return Committed{Err: errors.Join(stored, w.commit())} })
 	case Released:
 		w.released <- e
 	case Pause:
@@ -140,10 +145,11 @@ func (w *Worker) carryOut(e Effect) {
 		err := w.Group.Resume(e.Partition)
 		at(w.Log.Info().Err(err), e.Partition).Msg("partition resumed")
 	case Stalled:
-		w.Log.Error().Str("reason", e.Reason).Str("opensearch", e.Words).
-			Msg("OpenSearch takes nothing; trying on, nothing is lost. " + remedy(e.Reason))
+		w.Log.Error().Str("entity", string(e.Entity)).Str("reason", e.Reason).Str("opensearch", e.Words).
+			Str("next", remedy(e.Reason)).Msg("the index takes nothing; trying on, nothing is lost")
 	case Recovered:
-		w.Log.Info().Dur("after", e.After).Msg("OpenSearch takes documents again")
+		w.Log.Info().Str("entity", string(e.Entity)).Stringer("after", e.After.Round(time.Millisecond)).
+			Msg("the index takes documents again")
 	}
 }
 
@@ -153,53 +159,32 @@ func at(line *zerolog.Event, p record.Partition) *zerolog.Event {
 
 // spawn runs job beside the loop and feeds its result to the machine.
 func (w *Worker) spawn(job func() Input) {
-	w.work.Go(func() { w.results <- job() })
+	w.work.Go(func() { w.tell(job()) })
 }
 
-// write carries out one bulk request. The indices' UUIDs are read before it is
-// sent: should an index be made again under its name while the request is under
-// way, the marks end up under a UUID that is no more, which is harmless.
-func (w *Worker) write(e Write) Input {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
-	uuids := map[string]string{}
-	for _, target := range w.Catalog.Last() {
-		uuids[target.Index] = target.UUID
+// tell hands a result to the loop, if that still runs.
+func (w *Worker) tell(in Input) {
+	select {
+	case w.results <- in:
+	case <-w.ended:
 	}
-	outcomes := make([]Outcome, 0, len(e.Actions))
-	unknown := false
-	for _, out := range w.Writer.Write(ctx, e.OpaqueID, e.Actions) {
-		space := uuids[out.Index]
-		unknown = unknown || out.Index != "" && space == ""
-		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
-	}
-	if unknown { // an index that is new to us: know it before the next write
-		if _, err := w.Catalog.Refresh(ctx); err != nil {
-			w.Log.Debug().Err(err).Msg("read aliases")
-		}
-	}
-	return Written{Write: e.ID, Outcomes: outcomes}
 }
 
-func (w *Worker) mark(e Mark) {
-	entries := make([]dedup.Entry, len(e.Marks))
-	for i, m := range e.Marks {
-		entries[i] = dedup.Entry(m)
-	}
-	w.Memory.Mark(context.Background(), entries)
-}
-
-// store notes offsets for the next commit. It is quick, and done by the loop, so
-// that none can come late: after the partition was lost, or its topic made again.
-func (w *Worker) store(next map[record.Partition]int64) {
+// store notes what the next commit is to hold. The loop does it itself, while the
+// partitions are ours: done beside it, a store held up by a slow commit could come
+// when a partition has been elsewhere and is back, and send the group backwards.
+func (w *Worker) store(next map[record.Partition]int64) error {
 	if err := w.Group.Store(next); err != nil {
-		w.Log.Warn().Err(err).Msg("store offsets; the next commit has them too")
+		w.Log.Warn().Err(err).Msg("store offsets; trying again")
+		return fmt.Errorf("store offsets: %w", err)
 	}
+	return nil
 }
 
+// commit commits what is stored. It may block for as long as brokers are away.
 func (w *Worker) commit() error {
-	w.commits.Lock()
-	defer w.commits.Unlock()
+	w.commits <- struct{}{}
+	defer func() { <-w.commits }()
 	if err := w.Group.Commit(); err != nil {
 		w.Log.Warn().Err(err).Msg("commit offsets; trying again")
 		return fmt.Errorf("commit offsets: %w", err)
@@ -262,7 +247,7 @@ func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
 		case <-timer.C:
 			w.step(Tick{})
 		case <-deadline.C:
-			w.Log.Warn().Dur("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
+			w.Log.Warn().Stringer("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
 			w.step(Abandon{})
 		}
 	}
@@ -274,16 +259,16 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	if len(next) == 0 {
 		return
 	}
-	w.store(next)
+	_ = w.store(next) // errors have been logged
 	done := make(chan struct{})
 	go func() {
-		_ = w.commit() // an error has been logged
+		_ = w.commit()
 		close(done)
 	}()
 	select {
 	case <-done:
 	case <-time.After(limit):
-		w.Log.Warn().Dur("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
+		w.Log.Warn().Stringer("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
 	}
 }
 
@@ -296,10 +281,11 @@ func (w *Worker) shutDown() error {
 		partitions = append(partitions, p.Partition)
 	}
 	w.drain(partitions, w.cfg.Shutdown)
+	w.giveUp() // requests that hang: nobody waits for their outcome any more
 
 	done := make(chan error, 1)
 	go func() {
-		w.work.Wait() // marks, and writes that the drain gave up
+		w.work.Wait() // for marks, above all
 		done <- w.Group.Close()
 	}()
 	timeout := time.After(max(w.cfg.Shutdown-time.Since(began), time.Second))
@@ -317,19 +303,25 @@ func (w *Worker) shutDown() error {
 	}
 }
 
-// remedy says what an operator can do about a reason that OpenSearch takes nothing.
+// remedy says what an operator can do about a reason that an index takes nothing.
 func remedy(reason string) string {
 	switch reason {
 	case index.ReasonAliasMissing, index.ReasonScriptMissing:
-		return "Run `indexer setup`."
+		return "run `indexer setup`"
 	case index.ReasonAuth:
-		return "Check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD (or OPENSEARCH_CERT_FILE, OPENSEARCH_AWS_REGION) and the rights of that user."
+		return "check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD (or OPENSEARCH_CERT_FILE, OPENSEARCH_AWS_REGION) and the rights of that user"
 	case index.ReasonTLS:
-		return "Check OPENSEARCH_CA_FILE, OPENSEARCH_CERT_FILE and how long the certificates are valid."
+		return "check OPENSEARCH_CA_FILE, OPENSEARCH_CERT_FILE and how long the certificates are valid"
 	case index.ReasonBlocked:
-		return "Lift the index's write block; OpenSearch sets one itself when its disk is full."
+		return "lift the index's write block; OpenSearch sets one itself when its disk is full"
+	case index.ReasonUnsafe:
+		return "mend the template, then run `indexer setup` and let the aliases point to a new index"
+	case ReasonFlood:
+		return "mend the mapping, and it goes on by itself; if the events are at fault, set REJECTION_GUARD=0 to let them become dead letters, whose dlq.error has OpenSearch's words"
+	case index.ReasonThrottled:
+		return "none is needed if it passes; else give OpenSearch more nodes or memory"
 	case index.ReasonNetwork, index.ReasonUnavailable:
-		return "Check OPENSEARCH_URLS and whether OpenSearch is up."
+		return "check OPENSEARCH_URLS and whether OpenSearch is up"
 	}
-	return ""
+	return "see what OpenSearch says, and its own log"
 }

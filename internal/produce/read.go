@@ -28,6 +28,19 @@ func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.Input, e.
 // Unwrap returns what is wrong.
 func (e *LineError) Unwrap() error { return e.Err }
 
+// InputError says that an input cannot be read any further.
+type InputError struct {
+	Input string
+	Line  int // from 1, where reading stopped
+	Err   error
+}
+
+// Error returns "input:line: why".
+func (e *InputError) Error() string { return fmt.Sprintf("%s:%d: %v", e.Input, e.Line, e.Err) }
+
+// Unwrap returns why.
+func (e *InputError) Unwrap() error { return e.Err }
+
 // Source is NDJSON to be published.
 type Source struct {
 	Name   string // for errors, such as the file's path
@@ -36,8 +49,8 @@ type Source struct {
 }
 
 // Records yields a record for each line of r, and a *[LineError] in its place
-// where a line is wrong; reading goes on after it. Blank lines are none. Any
-// other error ends the sequence.
+// where a line is wrong; reading goes on after it. Blank lines are none. An
+// *[InputError] ends the sequence.
 func (s Source) Records(r io.Reader) iter.Seq2[*record.Record, error] {
 	return func(yield func(*record.Record, error) bool) {
 		lines := bufio.NewScanner(r)
@@ -59,9 +72,9 @@ func (s Source) Records(r io.Reader) iter.Seq2[*record.Record, error] {
 		}
 		switch err := lines.Err(); {
 		case errors.Is(err, bufio.ErrTooLong):
-			yield(nil, fmt.Errorf("%s:%d: the line is longer than %d MiB", s.Name, n+1, maxLine>>20))
+			yield(nil, &InputError{s.Name, n + 1, fmt.Errorf("the line is longer than %d MiB", maxLine>>20)})
 		case err != nil:
-			yield(nil, fmt.Errorf("read %s: %w", s.Name, err))
+			yield(nil, &InputError{s.Name, n + 1, fmt.Errorf("read: %w", err)})
 		}
 	}
 }

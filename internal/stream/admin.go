@@ -18,7 +18,8 @@ import (
 // use. Its methods wait for a broker until ctx ends, or 10 s where ctx has no
 // deadline.
 type Admin struct {
-	client *kafka.AdminClient
+	client     *kafka.AdminClient
+	connection *connection
 }
 
 // NewAdmin makes an Admin. No broker needs to answer yet; an error means that the
@@ -30,8 +31,9 @@ func NewAdmin(cfg Config, log zerolog.Logger) (*Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
 	}
-	go forwardLogs(client.Logs(), log)
-	return &Admin{client: client}, nil
+	a := &Admin{client: client, connection: &connection{}}
+	go forwardLogs(client.Logs(), log, a.connection)
+	return a, nil
 }
 
 // Close frees the connections.
@@ -77,7 +79,7 @@ func (a *Admin) CreateTopics(ctx context.Context, specs []TopicSpec) (created, e
 	}
 	results, err := a.client.CreateTopics(ctx, asked, kafka.SetAdminOperationTimeout(lookTimeout), requestTimeout(ctx))
 	if err != nil {
-		return nil, nil, fmt.Errorf("create topics: %w", err)
+		return nil, nil, fmt.Errorf("create topics: %w", a.connection.explain(err))
 	}
 	var failed []error
 	for _, result := range results {
@@ -102,7 +104,7 @@ func (a *Admin) Partitions(ctx context.Context, topics []string) (map[string][]i
 	for name, t := range found {
 		partitions[name] = t.partitions
 	}
-	return partitions, err
+	return partitions, a.connection.explain(err)
 }
 
 // MaxMessageBytes returns the largest record batch that each of the topics takes;
@@ -117,7 +119,7 @@ func (a *Admin) MaxMessageBytes(ctx context.Context, topics []string) (map[strin
 	}
 	results, err := a.client.DescribeConfigs(ctx, asked, requestTimeout(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("describe the settings of topics: %w", err)
+		return nil, fmt.Errorf("describe the settings of topics: %w", a.connection.explain(err))
 	}
 	sizes := make(map[string]int, len(topics))
 	for _, result := range results {
@@ -150,7 +152,7 @@ func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]
 	s := scout{admin: a.client, group: group}
 	found, err := s.topics(ctx, topics)
 	if err != nil {
-		return nil, err
+		return nil, a.connection.explain(err)
 	}
 	var ids []record.Partition
 	for name, t := range found {
@@ -160,7 +162,7 @@ func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]
 	}
 	places, err := s.places(ctx, found, ids)
 	if err != nil {
-		return nil, err
+		return nil, a.connection.explain(err)
 	}
 	all := make([]PartitionStatus, 0, len(places))
 	for id, at := range places {

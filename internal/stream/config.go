@@ -53,8 +53,8 @@ func (c Config) Validate() error {
 
 func (c Config) validateNames() error {
 	var wrong []error
-	if len(c.Brokers) == 0 || slices.ContainsFunc(c.Brokers, isBlank) {
-		wrong = append(wrong, errors.New("KAFKA_BROKERS: name at least one broker as host:port, and leave no name in the list empty"))
+	if err := c.validateBrokers(); err != nil {
+		wrong = append(wrong, err)
 	}
 	if isBlank(c.GroupID) {
 		wrong = append(wrong, errors.New("KAFKA_GROUP_ID: name the consumer group"))
@@ -110,7 +110,7 @@ func (c Config) validateSecurity() error {
 	if !strings.HasSuffix(c.protocol(), "SSL") && (c.CAFile != "" || c.CertFile != "") {
 		wrong = append(wrong, errors.New("KAFKA_SECURITY_PROTOCOL: certificate files are set but would not be used; choose SSL or SASL_SSL"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, c.validateFiles())...)
 }
 
 // validateOptions refuses the properties that the guarantees rest on, then lets

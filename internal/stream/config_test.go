@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,8 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestGoodSettings(t *testing.T) {
 	for name, environment := range map[string]map[string]string{
+		"brokers":  {"KAFKA_BROKERS": "a:1,127.0.0.1:9092,[::1]:65535"},
+		"debug":    {"KAFKA_OPTIONS": "debug=all"},
 		"prefix":   {"KAFKA_TOPIC_PREFIX": "staging-"},
 		"options":  {"KAFKA_OPTIONS": "session.timeout.ms=10000,linger.ms=20,partition.assignment.strategy=cooperative-sticky"},
 		"KIP-848":  {"KAFKA_OPTIONS": "group.protocol=consumer,group.instance.id=worker-0"},
@@ -121,24 +124,43 @@ func TestEveryWrongSettingIsNamed(t *testing.T) {
 	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	certificate := filepath.Join(t.TempDir(), "certificate.pem") // by its look alone
+	if err := os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("junk")}), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		environment map[string]string
 		want        []string // each a line's beginning
 	}{
 		"names": {
 			map[string]string{"KAFKA_BROKERS": "a:1,,b:1", "KAFKA_GROUP_ID": " ", "KAFKA_TOPICS": "a b,c,c", "KAFKA_DLQ_TOPIC": "c"},
-			[]string{"KAFKA_BROKERS: ", "KAFKA_GROUP_ID: ", `KAFKA_TOPICS: with KAFKA_TOPIC_PREFIX in front: "a b"`, `KAFKA_TOPICS: name "c" only once`, `KAFKA_DLQ_TOPIC: "c"`},
+			[]string{"KAFKA_BROKERS: leave no name", "KAFKA_GROUP_ID: ", `KAFKA_TOPICS: with KAFKA_TOPIC_PREFIX in front: "a b"`, `KAFKA_TOPICS: name "c" only once`, `KAFKA_DLQ_TOPIC: "c"`},
+		},
+		"brokers": {
+			map[string]string{"KAFKA_BROKERS": "kafka,a:0,b:65536,c:x,:9092,[::1],::1:9092,ssl://d:9093,u:hunter2@e:1,f g:1,good:1"},
+			[]string{
+				`KAFKA_BROKERS: "kafka" is`, `KAFKA_BROKERS: "a:0" is`, `KAFKA_BROKERS: "b:65536" is`, `KAFKA_BROKERS: "c:x" is`, `KAFKA_BROKERS: ":9092" is`,
+				`KAFKA_BROKERS: "[::1]" is`, `KAFKA_BROKERS: "::1:9092" is`, "KAFKA_BROKERS: name brokers as host:port, without", "KAFKA_BROKERS: name brokers as host:port, without", `KAFKA_BROKERS: "f g:1" is`,
+			},
 		},
 		"login missing": {
 			map[string]string{"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_CERT_FILE": "x"},
-			[]string{"KAFKA_SASL_MECHANISM: ", "KAFKA_SASL_USERNAME: ", "KAFKA_SASL_PASSWORD: ", "KAFKA_CERT_FILE: "},
+			[]string{"KAFKA_SASL_MECHANISM: ", "KAFKA_SASL_USERNAME: ", "KAFKA_SASL_PASSWORD: ", "KAFKA_CERT_FILE: set it together", "KAFKA_CERT_FILE: cannot be read: open x: "},
+		},
+		"files": {
+			map[string]string{"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": missing, "KAFKA_CERT_FILE": junk, "KAFKA_KEY_FILE": certificate},
+			[]string{
+				"KAFKA_CA_FILE: cannot be read: open " + missing, "KAFKA_CERT_FILE: " + junk + " holds no PEM block of a certificate",
+				"KAFKA_KEY_FILE: " + certificate + " holds no PEM block of a private key",
+			},
 		},
 		"login and files unused": {
-			map[string]string{"KAFKA_SASL_USERNAME": "u", "KAFKA_CA_FILE": junk},
+			map[string]string{"KAFKA_SASL_USERNAME": "u", "KAFKA_CA_FILE": certificate},
 			[]string{"KAFKA_SECURITY_PROTOCOL: a SASL login", "KAFKA_SECURITY_PROTOCOL: certificate files"},
 		},
 		"protocol":         {map[string]string{"KAFKA_SECURITY_PROTOCOL": "TLS"}, []string{"KAFKA_SECURITY_PROTOCOL: use one of"}},
-		"file":             {map[string]string{"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": junk}, []string{"KAFKA_OPTIONS or the KAFKA_ certificate files: "}},
+		"file":             {map[string]string{"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": certificate}, []string{"KAFKA_OPTIONS or the KAFKA_ certificate files: "}},
 		"excluding option": {map[string]string{"KAFKA_OPTIONS": "group.protocol=consumer,session.timeout.ms=6000"}, []string{"KAFKA_OPTIONS or the KAFKA_ certificate files: "}},
 		"options": {
 			map[string]string{"KAFKA_OPTIONS": "no.such=1,linger.ms=soon,enable.auto.commit=true,enable.auto.offset.store=true,auto.offset.reset=latest,isolation.level=read_uncommitted," +

@@ -22,7 +22,7 @@ import (
 type Consumer struct {
 	cfg    Config
 	log    zerolog.Logger
-	client *kafka.Consumer
+	client *kafka.Consumer // another one after renew
 	scout  scout
 
 	records    chan []record.Record
@@ -37,10 +37,15 @@ type Consumer struct {
 	joined   atomic.Bool
 
 	// Of the polling goroutine alone.
-	chunk   chunk
-	fatal   error
-	login   *login
-	missing map[string]bool
+	chunk    chunk
+	fatal    error
+	login    *login
+	outworn  bool              // the client is to be replaced
+	topicIDs map[string]string // of what the client has read, by the topic's name
+	missing  map[string]bool
+
+	commits   sync.Mutex                 // held by the one commit under way, and while the client is replaced
+	committed map[record.Partition]int64 // as the client remembers them, whoever owns the partitions
 
 	mu      sync.Mutex
 	owned   map[record.Partition]*partition
@@ -53,23 +58,19 @@ type Consumer struct {
 // NewConsumer makes a group member. It joins when Run is called. No broker needs
 // to answer yet; an error means that the settings are wrong.
 func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
-	properties := cfg.consumerProperties()
-	properties["go.logs.channel.enable"] = true
-	client, err := kafka.NewConsumer(&properties)
+	client, admin, err := newClient(cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("make Kafka consumer: %w", err)
-	}
-	go forwardLogs(client.Logs(), log)
-	admin, err := kafka.NewAdminClientFromConsumer(client)
-	if err != nil {
-		return nil, fmt.Errorf("make Kafka admin client: %w", err)
+		return nil, err
 	}
 	c := &Consumer{
-		cfg: cfg, log: log, client: client, login: newLogin(cfg, client.SetSaslCredentials), scout: scout{admin: admin, group: cfg.GroupID},
+		cfg: cfg, log: log, client: client, scout: scout{client: client, admin: admin, group: cfg.GroupID},
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]string{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
+		committed: map[record.Partition]int64{}, topicIDs: map[string]string{},
 	}
+	// A client that replaces this one has to log in with the password of then.
+	c.login = newLogin(cfg, func(username, password string) error { return c.client.SetSaslCredentials(username, password) })
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())
 	return c, nil
@@ -105,58 +106,6 @@ func (c *Consumer) LastPoll() time.Time { return time.Unix(0, c.lastPoll.Load())
 // Joined reports whether the group has given this member its share of the
 // partitions, be it none.
 func (c *Consumer) Joined() bool { return c.joined.Load() }
-
-// Store notes for the next Commit the offset that each partition is to be read
-// from, in this or another member's life: the one after the last record that has
-// ended. Ignored are partitions that this member does not own, and offsets that
-// this ownership has not come to or is past: a late call of an earlier one.
-func (c *Consumer) Store(next map[record.Partition]int64) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	offsets := make([]kafka.TopicPartition, 0, len(next))
-	for id, offset := range next {
-		if p := c.owned[id]; p != nil && p.accepts(offset) {
-			offsets = append(offsets, p.settle(id, offset))
-		}
-	}
-	return c.store(offsets)
-}
-
-// store keeps offsets in the client, which refuses those of partitions that it is
-// not assigned: an explicit commit would move their owner's offset instead.
-func (c *Consumer) store(offsets []kafka.TopicPartition) error {
-	if len(offsets) == 0 {
-		return nil
-	}
-	stored, err := c.client.StoreOffsets(offsets)
-	for _, p := range stored {
-		if p.Error != nil && codeOf(p.Error) != kafka.ErrState {
-			return fmt.Errorf("store the offset of %s: %w", partitionOf(p), p.Error)
-		}
-	}
-	if err != nil && codeOf(err) != kafka.ErrState {
-		return fmt.Errorf("store offsets: %w", err)
-	}
-	return nil
-}
-
-// Commit writes the stored offsets to the brokers. Nothing stored since the last
-// time is no error. It blocks for up to about 45 s while they are away.
-func (c *Consumer) Commit() error {
-	committed, err := c.client.Commit()
-	if err != nil {
-		if codeOf(err) == kafka.ErrNoOffset {
-			return nil
-		}
-		return fmt.Errorf("commit offsets: %w", err)
-	}
-	for _, p := range committed {
-		if p.Error != nil && p.Offset >= 0 {
-			return fmt.Errorf("commit the offset of %s: %w", partitionOf(p), p.Error)
-		}
-	}
-	return nil
-}
 
 // Pause stops reading the partitions until Resume; what was already read of them
 // still comes. Partitions that this member does not own are ignored.

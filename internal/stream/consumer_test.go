@@ -138,8 +138,8 @@ func TestPausesAPartitionWhoseNextOffsetIsGone(t *testing.T) {
 				t.Errorf("%s: problem %v", id, got)
 			}
 		}
-		if got := m.log.count("a partition is paused"); got != 2 {
-			t.Errorf("%d loud lines, want 2", got)
+		if got := m.log.count("until an operator decides"); got != 0 {
+			t.Errorf("%d lines that the reader of Start.Problem writes too", got)
 		}
 		m.leave()
 		if got := committedIn(t, cfg); got[cut] != 1 || got[beyond] != 50 || got[sound] != 2 {
@@ -264,6 +264,80 @@ func TestATopicMadeAgainWhileReadingStartsAtItsBeginning(t *testing.T) {
 		}
 		serve(t, "every new record", func() bool { return len(fresh()) == 5 }, m)
 		serve(t, "the commit of the new", func() bool { m.commit(); return committedIn(t, cfg)[at] == 5 }, m)
+	})
+}
+
+// The client leaves out of a commit what is not above its last one.
+func TestAShorterTopicMadeAgainWhileReadingIsCommitted(t *testing.T) {
+	underBothProtocols(t, func(t *testing.T, cfg Config) {
+		topic := makeTopics(t, cfg, 3)[0]
+		at := record.Partition{Topic: topic}
+		other := record.Partition{Topic: topic, ID: 1}
+		publish(t, cfg, at, "old 0", "old 1", "old 2", "old 3")
+		publish(t, cfg, other, "old 0", "old 1")
+		m := join(t, cfg)
+		serve(t, "the old records", m.hasRead(6), m)
+		m.commit()
+		old := committedMetadata(t, cfg, at)
+
+		remake(t, cfg, 3)
+		publish(t, cfg, at, "new 0", "new 1")
+		publish(t, cfg, other, "new 0")
+		serve(t, "every new record", func() bool { return m.next[at] == 2 && m.next[other] == 1 && m.hasRead(9)() }, m)
+		m.commit()
+		if got := committedIn(t, cfg); got[at] != 2 || got[other] != 1 {
+			t.Errorf("committed %v", got)
+		}
+		if now := committedMetadata(t, cfg, at); readMetadata(now) == "" || readMetadata(now) == readMetadata(old) {
+			t.Errorf("committed with the metadata %v", now)
+		}
+		m.leave()
+		again := join(t, cfg)
+		publish(t, cfg, at, "new 2")
+		serve(t, "what is left", again.hasRead(1), again)
+		if diff := cmp.Diff([]string{"new 2"}, again.values()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// The other topics have nothing to do with it.
+func TestATopicMadeAgainIsNoAlarmOfOthers(t *testing.T) {
+	underBothProtocols(t, func(t *testing.T, cfg Config) {
+		whole := cfg
+		whole.Topics = []string{"events", "quiet"}
+		topics := makeTopics(t, whole, 2)
+		at, quiet := record.Partition{Topic: topics[0]}, record.Partition{Topic: topics[1]}
+		publish(t, cfg, at, "old 0", "old 1", "old 2", "old 3")
+		publish(t, cfg, quiet, "a", "b")
+		m := join(t, whole)
+		serve(t, "the records", func() bool { return m.owns(4)() && m.hasRead(6)() }, m)
+		m.commit()
+
+		publish(t, cfg, quiet, "c")
+		serve(t, "one more", m.hasRead(7), m)
+		if err := m.c.Store(m.next); err != nil { // stored, but committed only in the end
+			t.Fatal(err)
+		}
+		remake(t, cfg, 2)
+		publish(t, cfg, at, "new 0")
+		serve(t, "the new record", func() bool { return m.next[at] == 1 }, m)
+		m.c.mu.Lock()
+		m.c.suspect = true // as an error of the old topic that comes late
+		m.c.mu.Unlock()
+		m.c.lookSoon()
+		serve(t, "the look", func() bool { return m.log.count("fetching anew") > 0 }, m)
+		if err := m.c.Commit(); err != nil {
+			t.Error(err)
+		}
+		if got := committedIn(t, whole); got[quiet] != 3 {
+			t.Errorf("committed %v", got)
+		}
+		for line := range strings.Lines(m.log.String()) {
+			if strings.Contains(line, "fetching anew") && !strings.Contains(line, `"level":"debug"`) {
+				t.Errorf("an alarm: %s", line)
+			}
+		}
 	})
 }
 

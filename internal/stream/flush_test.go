@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,16 +34,21 @@ func TestFlushWaitsUntilAllIsTold(t *testing.T) {
 	}
 	defer func() { _ = producer.Close() }()
 
+	const slow = time.Second // longer than a step of Flush
 	told := make(chan error, 1)
 	r := &record.Record{Partition: record.Partition{Topic: topic, ID: -1}, Value: []byte("{}")}
 	if err := producer.Send(t.Context(), r, func(_ int32, _ int64, err error) {
-		time.Sleep(300 * time.Millisecond) // longer than a step of Flush
+		time.Sleep(slow)
 		told <- err
 	}); err != nil {
 		t.Fatal(err)
 	}
+	before := processorTime(t)
 	if err := producer.Flush(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if spent := processorTime(t) - before; spent > slow/2 { // nothing else runs meanwhile
+		t.Errorf("Flush kept a processor busy for %v while it waited", spent)
 	}
 	select {
 	case err := <-told:
@@ -52,4 +58,13 @@ func TestFlushWaitsUntilAllIsTold(t *testing.T) {
 	default:
 		t.Error("Flush returned before the delivery was told")
 	}
+}
+
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

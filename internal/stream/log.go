@@ -15,9 +15,11 @@ import (
 
 // forwardLogs writes librdkafka's own lines until the client is closed. It hides
 // passwords itself. What it says of each failed connection attempt, several times
-// a second, is for debugging: the state of the connection is logged by complain.
-func forwardLogs(lines <-chan kafka.LogEvent, log zerolog.Logger) {
+// a second, is for debugging: the state of the connection is logged by complain,
+// and told in the errors of what failed by it.
+func forwardLogs(lines <-chan kafka.LogEvent, log zerolog.Logger, connection *connection) {
 	for line := range lines {
+		connection.hear(line)
 		const warning, notice = 4, 5 // syslog levels
 		level := zerolog.DebugLevel
 		switch {

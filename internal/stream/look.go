@@ -3,6 +3,8 @@ package stream
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -99,9 +101,10 @@ func (c *Consumer) doubt() {
 func (c *Consumer) takeUp(ctx context.Context, f findings) {
 	c.report(f)
 	if remade := c.remade(f.topics); len(remade) > 0 {
-		c.log.Warn().Stringers("partitions", stringers(remade)).
-			Msg("the topic was made again under its name: reading it from its beginning")
-		c.startAgain(ctx, remade)
+		c.log.Warn().Strs("topics", remade).
+			Msg("topics were made again under their names: joining the group anew, to read them from their beginning")
+		c.retire(ctx, remade)
+		return
 	}
 	c.begin(ctx, f)
 	if f.suspect && f.err == nil {
@@ -109,12 +112,13 @@ func (c *Consumer) takeUp(ctx context.Context, f findings) {
 	}
 }
 
-// remade returns the partitions whose topic is another than the one being read.
-func (c *Consumer) remade(topics map[string]topic) []record.Partition {
-	var remade []record.Partition
-	for _, id := range c.ids() {
-		if p := c.owned[id]; p.phase != starting && differ(p.topicID, topics[id.Topic].id) {
-			remade = append(remade, id)
+// remade returns the topics that are others than those that the client has read
+// under their names, sorted.
+func (c *Consumer) remade(topics map[string]topic) []string {
+	var remade []string
+	for _, name := range slices.Sorted(maps.Keys(c.topicIDs)) {
+		if differ(c.topicIDs[name], topics[name].id) {
+			remade = append(remade, name)
 		}
 	}
 	return remade
@@ -126,26 +130,39 @@ func (c *Consumer) startAgain(ctx context.Context, ids []record.Partition) {
 	c.await(ids)
 }
 
+// due returns the places of the partitions that can begin: those that wait for a
+// start, and did so when the place was asked for.
+func (c *Consumer) due(f findings) map[record.Partition]place {
+	due := map[record.Partition]place{}
+	for _, id := range c.ids() {
+		p := c.owned[id]
+		if at, found := f.places[id]; found && p.phase == starting && p == f.asked[id] {
+			due[id] = at
+		}
+	}
+	return due
+}
+
 // begin starts to read the partitions whose place is now known.
 func (c *Consumer) begin(ctx context.Context, f findings) {
+	due := c.due(f)
+	if !c.lower(due) {
+		return
+	}
 	var starts []Start
 	var ids []record.Partition
 	fetch := []kafka.TopicPartition{}
 	c.mu.Lock()
-	for _, id := range c.ids() {
-		p := c.owned[id]
-		at, found := f.places[id]
-		if !found || p.phase != starting || p != f.asked[id] {
-			continue
-		}
+	for _, id := range slices.SortedFunc(maps.Keys(due), comparePartitions) {
+		p, at := c.owned[id], due[id]
 		from := startAt(id, at, c.cfg.GroupID)
 		*p = partition{
 			phase: reading, topicID: at.topicID, low: at.low, high: at.high,
 			begun: from.offset, delivered: from.offset, position: from.offset, settled: from.offset,
 		}
+		c.topicIDs[id.Topic] = at.topicID
 		if from.problem != nil {
 			p.phase = failed
-			c.log.Error().Err(from.problem).Msg("a partition is paused")
 		} else {
 			p.assigned = true
 			ids = append(ids, id)
@@ -154,7 +171,7 @@ func (c *Consumer) begin(ctx context.Context, f findings) {
 			if from.note != "" {
 				line = c.log.Warn()
 			}
-			line.Stringer("partition", id).Int64("offset", from.offset).Msg(cmp.Or(from.note, "reading the partition"))
+			line.Str("topic", id.Topic).Int32("partition", id.ID).Int64("offset", from.offset).Msg(cmp.Or(from.note, "reading the partition"))
 		}
 		starts = append(starts, Start{Partition: id, Offset: from.offset, Problem: from.problem})
 	}
@@ -203,9 +220,6 @@ func (c *Consumer) examine(ctx context.Context, f findings) {
 	c.insist("pause partitions", c.regulate(c.ids()))
 	c.mu.Unlock()
 
-	for _, l := range lost {
-		c.log.Error().Err(l.Problem).Msg("a partition is paused")
-	}
 	c.tell(ctx, Failed, lost)
 	switch {
 	case len(unread) > 0:
@@ -215,8 +229,9 @@ func (c *Consumer) examine(ctx context.Context, f findings) {
 	}
 }
 
-// refetch has the client fetch partitions anew where they are: one of them has
-// fallen silent with an error, and none can be told to be the one.
+// refetch has the client fetch partitions anew where they are: one of them may have
+// fallen silent with an error, which names none. Or it was one of a topic that was
+// made again, and all is well; so this is no warning.
 func (c *Consumer) refetch(ids []record.Partition) {
 	from := []kafka.TopicPartition{}
 	for _, id := range ids {
@@ -225,7 +240,8 @@ func (c *Consumer) refetch(ids []record.Partition) {
 	if len(from) == 0 {
 		return
 	}
-	c.log.Warn().Stringers("partitions", stringers(ids)).Msg("an offset was out of range, but is so no more: fetching anew")
+	c.log.Debug().Stringers("partitions", stringers(ids)).Msg("an offset was out of range, but is so no more: fetching anew")
 	c.insist("assign partitions anew", c.client.IncrementalUnassign(from))
 	c.fetch(ids, from)
+	c.insist("store offsets anew", c.storeAgain(ids))
 }

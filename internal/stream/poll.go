@@ -31,13 +31,28 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.running.Lock()
 	defer c.running.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.closing, cancel)()
+	for ctx.Err() == nil {
+		if err := c.read(ctx); err != nil {
+			return err
+		}
+		if c.outworn {
+			if err := c.renew(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// read joins the group with the present client and reads until ctx ends, the
+// client is outworn, or it can't go on.
+func (c *Consumer) read(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
 	var looking sync.WaitGroup
 	defer looking.Wait()
 	defer cancel()
-	defer context.AfterFunc(c.closing, cancel)()
-	if c.closing.Err() != nil {
-		return nil
-	}
 	if err := c.client.SubscribeTopics(c.cfg.FullTopics(), func(_ *kafka.Consumer, event kafka.Event) error {
 		c.rebalance(ctx, event)
 		return nil
@@ -45,7 +60,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		return fmt.Errorf("subscribe to the topics: %w", err)
 	}
 	looking.Go(func() { c.lookAround(ctx) })
-	for ctx.Err() == nil && c.fatal == nil {
+	for ctx.Err() == nil && c.fatal == nil && !c.outworn {
 		more := c.turn(ctx, c.patience())
 		if c.chunk.full() || !more && !c.chunk.empty() {
 			c.deliver(ctx)
@@ -134,7 +149,7 @@ func (c *Consumer) deliver(ctx context.Context) {
 	}
 	c.hold(true)
 	defer c.hold(false)
-	for ctx.Err() == nil && c.fatal == nil && !c.chunk.empty() {
+	for ctx.Err() == nil && c.fatal == nil && !c.outworn && !c.chunk.empty() {
 		select {
 		case c.records <- c.chunk.records:
 			c.chunk = chunk{}

@@ -15,8 +15,9 @@ import (
 // Producer writes records, acknowledged by all in-sync replicas, in order and once
 // each (idempotence) as long as the process lives. It is safe for concurrent use.
 type Producer struct {
-	client *kafka.Producer
-	done   chan struct{} // closed when every delivery has been reported
+	client     *kafka.Producer
+	connection *connection
+	done       chan struct{} // closed when every delivery has been reported
 	// pending counts the records whose delivered has not returned yet: the client
 	// forgets a record when it hands its report over.
 	pending atomic.Int64
@@ -36,8 +37,8 @@ func NewProducer(cfg Config, log zerolog.Logger) (*Producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka producer: %w", err)
 	}
-	p := &Producer{client: client, done: make(chan struct{})}
-	go forwardLogs(client.Logs(), log)
+	p := &Producer{client: client, connection: &connection{}, done: make(chan struct{})}
+	go forwardLogs(client.Logs(), log, p.connection)
 	go p.report(newLogin(cfg, client.SetSaslCredentials), log)
 	return p, nil
 }
@@ -76,8 +77,10 @@ const queueWait = 5 * time.Millisecond
 func (p *Producer) Flush(ctx context.Context) error {
 	for p.pending.Load() > 0 {
 		p.client.Flush(int(flushStep.Milliseconds()))
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return fmt.Errorf("flush %d records: %w", p.pending.Load(), ctx.Err())
+		case <-time.After(queueWait): // the client has nothing left, but the last are still being told
 		}
 	}
 	return nil
@@ -108,7 +111,7 @@ func (p *Producer) report(login *login, log zerolog.Logger) {
 		switch e := event.(type) {
 		case *kafka.Message:
 			if delivered, ok := e.Opaque.(Delivered); ok && delivered != nil {
-				delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset), explain(e.TopicPartition))
+				delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset), p.explain(e.TopicPartition))
 			}
 			p.pending.Add(-1)
 		case kafka.Error:
@@ -124,9 +127,9 @@ func (p *Producer) report(login *login, log zerolog.Logger) {
 
 // explain says what the client's words for a timeout hide: it waits as long for a
 // topic that does not exist as for a broker (seen with 2.15).
-func explain(p kafka.TopicPartition) error {
-	if codeOf(p.Error) == kafka.ErrMsgTimedOut {
-		return fmt.Errorf("%w: no broker has taken it, or topic %s does not exist", p.Error, *p.Topic)
+func (p *Producer) explain(at kafka.TopicPartition) error {
+	if codeOf(at.Error) == kafka.ErrMsgTimedOut {
+		return p.connection.explain(fmt.Errorf("%w: no broker has taken it, or topic %s does not exist", at.Error, *at.Topic))
 	}
-	return p.Error
+	return at.Error
 }

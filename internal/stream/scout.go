@@ -29,8 +29,9 @@ type place struct {
 // scout asks the brokers. Its methods block until they answer or ctx ends, and
 // may be called from several goroutines.
 type scout struct {
-	admin *kafka.AdminClient
-	group string
+	client *kafka.Consumer
+	admin  *kafka.AdminClient
+	group  string
 }
 
 // topics returns those of the named topics that exist. Beside an error it
@@ -122,22 +123,26 @@ func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, e
 	return found, nil
 }
 
+// committed asks by the member itself. The admin client's question goes to the
+// group's coordinator too, and aborts the whole process where the coordinator goes
+// away meanwhile (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0'
+// of librdkafka 2.15; its issue 4605).
 func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]place, error) {
-	answer, err := s.admin.ListConsumerGroupOffsets(ctx,
-		[]kafka.ConsumerGroupTopicPartitions{{Group: s.group, Partitions: partitions}}, requestTimeout(ctx))
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	answer, err := s.client.Committed(partitions, int(committedTimeout.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[record.Partition]place, len(partitions))
 	var failed []error
-	for _, group := range answer.ConsumerGroupsTopicPartitions {
-		for _, p := range group.Partitions {
-			if p.Error != nil {
-				failed = append(failed, fmt.Errorf("%s: %w", partitionOf(p), p.Error))
-				continue
-			}
-			found[partitionOf(p)] = place{committed: max(int64(p.Offset), -1), committedID: readMetadata(p.Metadata)}
+	for _, p := range answer {
+		if p.Error != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", partitionOf(p), p.Error))
+			continue
 		}
+		found[partitionOf(p)] = place{committed: max(int64(p.Offset), -1), committedID: readMetadata(p.Metadata)}
 	}
 	return found, errors.Join(failed...)
 }
@@ -151,7 +156,11 @@ func requestTimeout(ctx context.Context) kafka.AdminOptionRequestTimeout {
 	return kafka.SetAdminRequestTimeout(max(time.Until(deadline), time.Millisecond))
 }
 
-const lookTimeout = 10 * time.Second
+const (
+	lookTimeout = 10 * time.Second
+	// committedTimeout is short, since the end of a context does not end the question.
+	committedTimeout = 3 * time.Second
+)
 
 // metadataPrefix marks the text that is committed beside an offset.
 const metadataPrefix = "topic-id="

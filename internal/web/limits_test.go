@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/search-indexer/search-indexer/internal/web"
 )
 
 // TestOversizeHeadersAreRefused: Go adds 4 KiB to what a server sets.
 func TestOversizeHeadersAreRefused(t *testing.T) {
-	base := serve(t, nil, nil)
+	base := serve(t, nil, web.Readiness{})
 	for size, want := range map[int]int{8 << 10: http.StatusOK, 32 << 10: http.StatusRequestHeaderFieldsTooLarge} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/livez", http.NoBody)
 		if err != nil {
@@ -36,7 +38,7 @@ func TestSlowRequestsAreCutOff(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for timeouts of 5 and 10 s")
 	}
-	base := serve(t, nil, nil)
+	base := serve(t, nil, web.Readiness{})
 	for name, begun := range map[string]string{
 		"headers": "GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ",
 		"body":    "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n",

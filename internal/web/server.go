@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -22,8 +23,12 @@ type Config struct {
 
 // Validate names every wrong setting.
 func (c Config) Validate() error {
-	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+	_, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
 		return fmt.Errorf("HTTP_ADDR: %q is not host:port, such as :8080 or 127.0.0.1:8080", c.Addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("HTTP_ADDR: the port of %q must be a number from 0 (any free one) to 65535", c.Addr)
 	}
 	return nil
 }
@@ -32,12 +37,18 @@ func (c Config) Validate() error {
 type Views struct {
 	// Alive returns why the process should be restarted, nil while it need not.
 	Alive func() error
-	// Ready returns what keeps the worker from doing its work, each as a sentence.
-	Ready func(ctx context.Context) []string
+	// Ready returns whether the worker does its work, and what is not as it should be.
+	Ready func(ctx context.Context) Readiness
 	// Status returns what /status shows, as anything that marshals to JSON.
 	Status func(ctx context.Context) any
 	// Metrics is what /metrics shows.
 	Metrics prometheus.Gatherer
+}
+
+// Readiness is what /readyz tells.
+type Readiness struct {
+	Problems []string // keep the worker from its work: it is not ready
+	Notes    []string // are not as they should be, but the worker goes on
 }
 
 // Server is an HTTP server on a port that is already bound.
@@ -87,11 +98,12 @@ func (v Views) routes() http.Handler {
 		respond(w, http.StatusOK, probe{Status: "alive"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if problems := v.Ready(r.Context()); len(problems) > 0 {
-			respond(w, http.StatusServiceUnavailable, probe{Status: "not ready", Problems: problems})
-			return
+		ready := v.Ready(r.Context())
+		body, code := probe{Status: "ready", Problems: ready.Problems, Notes: ready.Notes}, http.StatusOK
+		if len(ready.Problems) > 0 {
+			body.Status, code = "not ready", http.StatusServiceUnavailable
 		}
-		respond(w, http.StatusOK, probe{Status: "ready"})
+		respond(w, code, body)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusOK, v.Status(r.Context()))
@@ -104,6 +116,7 @@ func (v Views) routes() http.Handler {
 type probe struct {
 	Status   string   `json:"status"`
 	Problems []string `json:"problems,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
 }
 
 func respond(w http.ResponseWriter, code int, body any) {

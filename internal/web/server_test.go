@@ -13,14 +13,14 @@ import (
 	"github.com/search-indexer/search-indexer/internal/web"
 )
 
-func serve(t *testing.T, alive error, problems []string) string {
+func serve(t *testing.T, alive error, ready web.Readiness) string {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "indexer_example_total"})
 	registry.MustRegister(counter)
 	server, err := web.Listen(t.Context(), web.Config{Addr: "127.0.0.1:0"}, web.Views{
 		Alive:   func() error { return alive },
-		Ready:   func(context.Context) []string { return problems },
+		Ready:   func(context.Context) web.Readiness { return ready },
 		Status:  func(context.Context) any { return map[string]int{"in_flight": 3} },
 		Metrics: registry,
 	})
@@ -59,8 +59,8 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func TestEndpoints(t *testing.T) {
-	good := serve(t, nil, nil)
-	bad := serve(t, errors.New("polling has stalled"), []string{"alias posts-write is missing: run `indexer setup`"})
+	good := serve(t, nil, web.Readiness{Notes: []string{"Redis is down"}})
+	bad := serve(t, errors.New("polling has stalled"), web.Readiness{Problems: []string{"alias posts-write is missing: run `indexer setup`"}})
 	for name, tt := range map[string]struct {
 		url  string
 		code int
@@ -68,7 +68,7 @@ func TestEndpoints(t *testing.T) {
 	}{
 		"alive":     {good + "/livez", 200, `{"status":"alive"}`},
 		"dead":      {bad + "/livez", 503, "polling has stalled"},
-		"ready":     {good + "/readyz", 200, `{"status":"ready"}`},
+		"ready":     {good + "/readyz", 200, `{"status":"ready","notes":["Redis is down"]}`},
 		"not ready": {bad + "/readyz", 503, "run `indexer setup`"},
 		"status":    {good + "/status", 200, `{"in_flight":3}`},
 		"metrics":   {good + "/metrics", 200, "indexer_example_total 0"},
@@ -86,8 +86,10 @@ func TestConfig(t *testing.T) {
 	if err := (web.Config{Addr: ":8080"}).Validate(); err != nil {
 		t.Error(err)
 	}
-	if err := (web.Config{Addr: "8080"}).Validate(); err == nil || !strings.HasPrefix(err.Error(), "HTTP_ADDR: ") {
-		t.Errorf("error %v", err)
+	for _, addr := range []string{"8080", ":99999", ":", ":http", ":-1"} {
+		if err := (web.Config{Addr: addr}).Validate(); err == nil || !strings.HasPrefix(err.Error(), "HTTP_ADDR: ") {
+			t.Errorf("%q: %v", addr, err)
+		}
 	}
 	if _, err := web.Listen(t.Context(), web.Config{Addr: "256.0.0.1:1"}, web.Views{}); err == nil {
 		t.Error("listened on an address that does not exist")

@@ -37,6 +37,12 @@ func reasons() map[string]string {
 		"golang.org/x/sync":                              "groups of goroutines that end together",
 		"golang.org/x/term":                              "whether output is a terminal",
 		"golang.org/x/time":                              "the rate of `produce --rate`",
+		"github.com/Shopify/toxiproxy/v2":                "tests: connections that are cut, slow or squeezed",
+		"github.com/aws/aws-sdk-go-v2":                   "credentials for SigV4",
+		"github.com/aws/smithy-go":                       "keeps the AWS SDK's own log quiet",
+		"github.com/jedib0t/go-pretty/v6":                "tables of `status`",
+		"github.com/prometheus/client_model":             "tests: metrics as values",
+		"github.com/prometheus/common":                   "tests: reading metrics",
 		"pgregory.net/rapid":                             "tests: properties over random histories",
 	}
 }

@@ -4,66 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
-
-// metrics are the series of one scrape, by name and labels as they stand there.
-type metrics map[string]float64
-
-func parseMetrics(text string) (metrics, error) {
-	m := make(metrics)
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		cut := strings.LastIndexByte(line, ' ')
-		if cut < 0 {
-			return nil, fmt.Errorf("no metric: %q", line)
-		}
-		value, err := strconv.ParseFloat(line[cut+1:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("no metric: %q: %w", line, err)
-		}
-		m[line[:cut]] = value
-	}
-	return m, nil
-}
-
-// sum adds up the series of a name that have all of labels, as label="value".
-func (m metrics) sum(name string, labels ...string) float64 {
-	total := 0.0
-series:
-	for series, value := range m {
-		family, rest, _ := strings.Cut(series, "{")
-		if family != name {
-			continue
-		}
-		for _, label := range labels {
-			if !strings.Contains(rest, label) {
-				continue series
-			}
-		}
-		total += value
-	}
-	return total
-}
-
-// unbalanced says how the books are wrong: every record consumed has ended in
-// one way, or is in flight. Empty where they balance.
-func (m metrics) unbalanced() string {
-	consumed := m.sum("indexer_events_consumed_total")
-	ended := m.sum("indexer_events_total")
-	flying := m.sum("indexer_in_flight_events")
-	if consumed == ended+flying {
-		return ""
-	}
-	return fmt.Sprintf("consumed %.0f, ended %.0f, in flight %.0f: off by %.0f", consumed, ended, flying, consumed-ended-flying)
-}
 
 // books scrapes a worker's metrics as long as it runs.
 type books struct {
@@ -72,7 +17,7 @@ type books struct {
 	stopped chan struct{}
 
 	mu      sync.Mutex
-	last    metrics
+	last    Metrics
 	scrapes int
 	wrong   []string
 }
@@ -104,7 +49,7 @@ func (b *books) scrape() {
 	if status != http.StatusOK {
 		return
 	}
-	m, err := parseMetrics(string(body))
+	m, err := ParseMetrics(string(body))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil {
@@ -113,7 +58,7 @@ func (b *books) scrape() {
 	}
 	b.last = m
 	b.scrapes++
-	if wrong := m.unbalanced(); wrong != "" {
+	if wrong := m.Unbalanced(); wrong != "" {
 		b.wrong = append(b.wrong, fmt.Sprintf("scrape %d: %s", b.scrapes, wrong))
 	}
 }
@@ -133,14 +78,14 @@ func (b *books) stop() {
 
 // now scrapes and returns a copy of what it says; of the last scrape where the
 // worker does not answer.
-func (b *books) now() metrics {
+func (b *books) now() Metrics {
 	b.scrape()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.last)
 }
 
-func (w *worker) consumed() float64 { return w.books.now().sum("indexer_events_consumed_total") }
+func (w *worker) consumed() float64 { return w.books.now().Sum("indexer_events_consumed_total") }
 
 func TestBooksFindWhatIsOff(t *testing.T) {
 	const good = `# HELP indexer_events_consumed_total x
@@ -151,22 +96,22 @@ indexer_events_total{entity="",outcome="dead"} 1
 indexer_in_flight_events 3
 indexer_events_total_of_something_else 99
 `
-	m, err := parseMetrics(good)
+	m, err := ParseMetrics(good)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if wrong := m.unbalanced(); wrong != "" {
+	if wrong := m.Unbalanced(); wrong != "" {
 		t.Errorf("these balance, yet: %s", wrong)
 	}
-	if got := m.sum("indexer_events_total", `outcome="dead"`); got != 1 {
+	if got := m.Sum("indexer_events_total", `outcome="dead"`); got != 1 {
 		t.Errorf("want 1 dead, got %v", got)
 	}
 	for _, bad := range []string{strings.Replace(good, "} 4", "} 5", 1), strings.Replace(good, "events 3", "events 2", 1)} {
-		m, err := parseMetrics(bad)
+		m, err := ParseMetrics(bad)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.unbalanced() == "" {
+		if m.Unbalanced() == "" {
 			t.Errorf("these do not balance, which was not found:\n%s", bad)
 		}
 	}

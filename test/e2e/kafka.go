@@ -25,7 +25,7 @@ const brokerTimeout = 30 * time.Second
 // the place of each.
 func (b Broker) Publish(ctx context.Context, prefix string, records []Record) ([]Place, error) {
 	producer, err := kafka.NewProducer(&kafka.ConfigMap{
-		"bootstrap.servers": b.Addresses, "enable.idempotence": true, "linger.ms": 5, "message.timeout.ms": 60_000,
+		"bootstrap.servers": b.Addresses, "enable.idempotence": true, "linger.ms": 5, "message.timeout.ms": 180_000,
 		"go.delivery.reports": true,
 	})
 	if err != nil {

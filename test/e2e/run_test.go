@@ -37,12 +37,12 @@ func TestOneWorker(t *testing.T) {
 }
 
 // checkCounts holds the counters of a lone worker against the stream.
-func checkCounts(t *testing.T, m metrics, s *stream) {
+func checkCounts(t *testing.T, m Metrics, s *stream) {
 	t.Helper()
 	dead := 0
 	for reason, want := range s.bad() {
 		dead += want
-		if got := m.sum("indexer_dead_letters_total", `reason="`+reason+`"`); got != float64(want) {
+		if got := m.Sum("indexer_dead_letters_total", `reason="`+reason+`"`); got != float64(want) {
 			t.Errorf("dead letters of reason %s: want %d, got %.0f", reason, want, got)
 		}
 	}
@@ -51,17 +51,17 @@ func checkCounts(t *testing.T, m metrics, s *stream) {
 		want int
 		got  float64
 	}{
-		{"consumed", len(s.records), m.sum("indexer_events_consumed_total")},
-		{"dead", dead, m.sum("indexer_events_total", `outcome="dead"`)},
-		{"abandoned", 0, m.sum("indexer_events_total", `outcome="abandoned"`)},
-		{"in flight", 0, m.sum("indexer_in_flight_events")},
+		{"consumed", len(s.records), m.Sum("indexer_events_consumed_total")},
+		{"dead", dead, m.Sum("indexer_events_total", `outcome="dead"`)},
+		{"abandoned", 0, m.Sum("indexer_events_total", `outcome="abandoned"`)},
+		{"in flight", 0, m.Sum("indexer_in_flight_events")},
 	} {
 		if c.got != float64(c.want) {
 			t.Errorf("%s: want %d, got %.0f", c.what, c.want, c.got)
 		}
 	}
 	for _, outcome := range []string{"indexed", "deleted", "stale"} {
-		if m.sum("indexer_events_total", `outcome="`+outcome+`"`) == 0 {
+		if m.Sum("indexer_events_total", `outcome="`+outcome+`"`) == 0 {
 			t.Errorf("no event ended as %s", outcome)
 		}
 	}
@@ -223,7 +223,7 @@ func TestTwiceFromZero(t *testing.T) {
 		x.must(s, places, pass.name != "first")
 		m := w.books.now()
 		w.stop()
-		known := m.sum("indexer_events_total", `outcome="duplicate"`)
+		known := m.Sum("indexer_events_total", `outcome="duplicate"`)
 		switch {
 		case pass.name == "first": // the stream has duplicates of its own
 		case pass.duplicates && known < float64(len(s.records))/2 && !strings.Contains(w.text(), "Redis is down"): // it may be slow here

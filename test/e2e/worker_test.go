@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -138,22 +137,11 @@ func (w *worker) tail() string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// checkLog looks for races, contents of events, and lines that are no JSON.
+// checkLog fails the test where the worker's log is wrong.
 func (w *worker) checkLog() {
 	w.t.Helper()
-	text := w.text()
-	if _, race, found := strings.Cut(text, "WARNING: DATA RACE"); found {
-		w.t.Errorf("the race detector speaks:\n%.6000s", race)
-	}
-	for line := range strings.Lines(text) {
-		if strings.Contains(line, Canary) {
-			w.t.Errorf("contents of an event stand in the log: %.500s", line)
-			break
-		}
-		if !json.Valid([]byte(line)) && strings.HasSuffix(line, "\n") { // a kill may cut the last one
-			w.t.Errorf("a line of the log is no JSON: %.500s", line)
-			break
-		}
+	for _, wrong := range CheckLog(w.text()) {
+		w.t.Error(wrong)
 	}
 }
 

@@ -202,7 +202,7 @@ func searchPassword(t *testing.T, x *tenant) {
 	w := x.start(map[string]string{"OPENSEARCH_PASSWORD": "", "OPENSEARCH_PASSWORD_FILE": file})
 	w.says("OpenSearch refuses this login", "OPENSEARCH_PASSWORD")
 	x.publish(1)
-	w.says("OpenSearch takes nothing", "OPENSEARCH_PASSWORD")
+	w.says("the index takes nothing", "OPENSEARCH_PASSWORD")
 	if ready := w.get("/readyz"); !strings.Contains(ready, "OPENSEARCH_PASSWORD") {
 		t.Errorf("/readyz: %s", ready)
 	}
@@ -212,7 +212,7 @@ func searchPassword(t *testing.T, x *tenant) {
 	write(t, filepath.Dir(file), "search", []byte(x.passwords["indexer-run"]))
 	x.publish(9)
 	w.indexed(10)
-	w.says("OpenSearch takes documents again")
+	w.says("the index takes documents again")
 	w.stop()
 	quiet(t, w)
 }
@@ -222,7 +222,7 @@ func searchAuthority(t *testing.T, x *tenant) {
 	w := x.start(map[string]string{"OPENSEARCH_CA_FILE": other})
 	w.says("cannot be talked to safely", "OPENSEARCH_CA_FILE")
 	x.publish(1)
-	w.says("OpenSearch takes nothing", `"reason":"tls"`, "OPENSEARCH_CA_FILE")
+	w.says("the index takes nothing", `"reason":"tls"`, "OPENSEARCH_CA_FILE")
 	w.stop()
 	quiet(t, w)
 }
@@ -250,7 +250,7 @@ func searchRights(t *testing.T, x *tenant) {
 	w.indexed(10)
 	x.give("indexer-run", x.prefix, "nobody")
 	x.publish(10)
-	w.says("OpenSearch takes nothing", `"reason":"auth"`, "OPENSEARCH_USERNAME")
+	w.says("the index takes nothing", `"reason":"auth"`, "OPENSEARCH_USERNAME")
 	await(t, "a word on /readyz", func() bool { return strings.Contains(w.get("/readyz"), "docs/security.md") })
 	x.give("indexer-run", x.prefix, x.prefix+"indexer-run")
 	w.indexed(20)

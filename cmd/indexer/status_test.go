@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/search-indexer/search-indexer/internal/config"
+)
+
+// statusJSON is the view that `status --json` prints, by its members.
+func statusJSON(t *testing.T, env config.Environment, code int) map[string]any {
+	t.Helper()
+	got := indexer(t, env, "", "status", "--json")
+	got.want(t, code)
+	var view map[string]any
+	if err := json.Unmarshal([]byte(got.stdout), &view); err != nil {
+		t.Fatalf("%v:\n%s", err, got.stdout)
+	}
+	return view
+}
+
+func TestStatus(t *testing.T) {
+	env := fresh(t)
+	indexer(t, env, "", "setup", "--partitions", "2").want(t, exitDone)
+	indexer(t, env, `{"post_id":"1"}`, "produce", "--topic", "post.created").want(t, exitDone)
+	view := statusJSON(t, env, exitDone)
+	if len(view["topics"].([]any)) != 2 || len(view["indices"].([]any)) != 2 || view["dead_letters"] != 0.0 || len(view["problems"].([]any)) != 0 {
+		t.Errorf("view %v", view)
+	}
+	got := indexer(t, env, "", "status")
+	got.want(t, exitDone)
+	lines := strings.Split(got.stdout, "\n")
+	topic := env["KAFKA_TOPIC_PREFIX"] + "post.created"
+	if !strings.HasPrefix(lines[0], "TOPIC ") || strings.Join(strings.Fields(lines[1]), " ") != topic+" 2 1 1 1" || !strings.HasPrefix(lines[1], topic) ||
+		len(lines[0]) != len(lines[1]) || !strings.Contains(got.stdout, ", 0 dead letters\n") {
+		t.Errorf("stdout:\n%s", got.stdout)
+	}
+}
+
+// Each server has a time of its own: one that is away leaves the other's part of
+// the view as it is, and its own unknown.
+func TestStatusWithoutAServer(t *testing.T) {
+	env := fresh(t)
+	indexer(t, env, "", "setup").want(t, exitDone)
+	const nobody = "127.0.0.1:1"
+	away := func(name, value string) config.Environment {
+		changed := maps.Clone(env)
+		changed[name] = value
+		return changed
+	}
+	t.Run("Kafka", func(t *testing.T) {
+		t.Parallel()
+		view := statusJSON(t, away("KAFKA_BROKERS", nobody), exitFailed)
+		if view["topics"] != nil || view["dead_letters"] != nil || len(view["indices"].([]any)) != 2 || len(view["problems"].([]any)) != 0 {
+			t.Errorf("view %v", view)
+		}
+	})
+	t.Run("OpenSearch", func(t *testing.T) {
+		t.Parallel()
+		env := away("OPENSEARCH_URLS", "http://"+nobody)
+		view := statusJSON(t, env, exitFailed)
+		if view["indices"] != nil || view["dead_letters"] != 0.0 || len(view["topics"].([]any)) != 2 {
+			t.Errorf("view %v", view)
+		}
+		got := indexer(t, env, "", "status")
+		got.want(t, exitFailed, "ask OpenSearch at http://"+nobody)
+		if !strings.Contains(got.stdout, "indices: unknown") || strings.Contains(got.stderr, "Kafka") {
+			t.Errorf("stdout:\n%s\nstderr:\n%s", got.stdout, got.stderr)
+		}
+	})
+	t.Run("both", func(t *testing.T) {
+		t.Parallel()
+		env := away("OPENSEARCH_URLS", "http://"+nobody)
+		env["KAFKA_BROKERS"] = nobody
+		got := indexer(t, env, "", "status")
+		got.want(t, exitFailed, "ask Kafka", "ask OpenSearch")
+		if !strings.Contains(got.stdout, "topics: unknown") || !strings.Contains(got.stdout, "dead letters: unknown") {
+			t.Errorf("stdout:\n%s", got.stdout)
+		}
+	})
+}
+
+func TestDeadLettersAreCounted(t *testing.T) {
+	for want, n := range map[string]int64{"0 dead letters": 0, "1 dead letter": 1, "2 dead letters": 2} {
+		if got := deadLetters(&n); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/index"
+)
+
+// lane is the documents of one entity on their way to its index, and how that index
+// stands. Each bulk request is of one lane, so trouble of one index holds up no
+// other.
+type lane struct {
+	documents
+	entity document.Entity
+	writes int // bulk requests under way
+
+	guard     guard
+	failures  int // bulk requests in a row that came back without one document taken
+	stalled   string
+	stalledAt time.Time
+	holdUntil time.Time
+}
+
+// write is one bulk request under way.
+type write struct {
+	lane  *lane
+	batch []*waiting
+}
+
+// lane returns the lane of an entity.
+func (m *Machine) lane(entity document.Entity) *lane {
+	for _, l := range m.lanes {
+		if l.entity == entity {
+			return l
+		}
+	}
+	l := &lane{entity: entity, documents: newDocuments()}
+	m.lanes = append(m.lanes, l)
+	return l
+}
+
+// open returns when the lane may send its next request: not while it holds back,
+// and one request at a time where OpenSearch took nothing of the last one.
+func (l *lane) open() (at time.Time, ok bool) {
+	since, waits := l.oldest()
+	if !waits || l.failures > 0 && l.writes > 0 {
+		return time.Time{}, false
+	}
+	if since.Before(l.holdUntil) {
+		return l.holdUntil, true
+	}
+	return since, true
+}
+
+// dueAt returns when the lane's next request is to be sent: at once where it is
+// full by count or bytes or somebody waits for the drain, else when its oldest
+// document has waited long enough.
+func (m *Machine) dueAt(l *lane) (at time.Time, ok bool) {
+	at, ok = l.open()
+	if !ok {
+		return at, false
+	}
+	full := len(l.queue) >= m.cfg.MaxEvents || l.bytes >= m.cfg.MaxBytes || len(m.releasing) > 0
+	if since, _ := l.oldest(); !full && at.Before(since.Add(m.cfg.MaxWait)) {
+		at = since.Add(m.cfg.MaxWait)
+	}
+	return at, true
+}
+
+// nextLane returns the lane that has been due for longest, and since when.
+func (m *Machine) nextLane() (next *lane, due time.Time) {
+	for _, l := range m.lanes {
+		if at, ok := m.dueAt(l); ok && (next == nil || at.Before(due)) {
+			next, due = l, at
+		}
+	}
+	return next, due
+}
+
+// pump sends bulk requests while one is due and a slot is free.
+func (m *Machine) pump(now time.Time) {
+	for len(m.writes) < m.cfg.Concurrency {
+		l, due := m.nextLane()
+		if l == nil || due.After(now) {
+			return
+		}
+		batch := l.take(m.cfg.MaxEvents, m.cfg.MaxBytes)
+		if len(batch) == 0 { // all of it was abandoned
+			continue
+		}
+		id := m.id()
+		l.writes++
+		m.writes[id] = write{l, batch}
+		m.do(Write{ID: id, OpaqueID: opaqueID(id, batch), Actions: actions(batch)})
+	}
+}
+
+// judge tells trouble of an index as a whole (nothing of a request was taken) from
+// trouble of single documents, and holds the lane's further requests back. A
+// conflict is no trouble: another worker was at the same document.
+func (m *Machine) judge(now time.Time, l *lane, outcomes []Outcome) {
+	reason, words, taken := "", "", false
+	for _, out := range outcomes {
+		if l.guard.tripped && out.Reason == ReasonFlood {
+			reason, words, taken = out.Reason, out.Words, false
+			break
+		}
+		if out.Result != index.Retry || out.Reason == index.ReasonConflict {
+			taken = true
+			break
+		}
+		reason, words = out.Reason, out.Words
+	}
+	if taken {
+		if l.stalled != "" {
+			m.do(Recovered{Entity: l.entity, After: now.Sub(l.stalledAt)})
+		}
+		l.failures, l.stalled, l.holdUntil = 0, "", time.Time{}
+		return
+	}
+	l.holdUntil = now.Add(m.backoff(l.failures))
+	l.failures++
+	if reason != l.stalled {
+		if l.stalled == "" {
+			l.stalledAt = now
+		}
+		l.stalled = reason
+		m.do(Stalled{Entity: l.entity, Reason: reason, Words: words})
+	}
+}

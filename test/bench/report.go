@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// report is all that a run has found.
+type report struct {
+	Machine   machine           `json:"machine"`
+	Options   map[string]string `json:"settings"` // of the worker, where not the default
+	Shape     bulkShape         `json:"plain_bulk"`
+	Workloads []result          `json:"workloads"`
+}
+
+type machine struct {
+	System     string  `json:"system"`
+	Cores      int     `json:"cores"`
+	Memory     uint64  `json:"memory_bytes"` // 0 where it could not be told
+	Go         string  `json:"go"`
+	OpenSearch string  `json:"opensearch"`
+	Heap       float64 `json:"opensearch_heap_bytes"`
+	Load       string  `json:"load_average"` // before the run, over 1, 5 and 15 minutes
+}
+
+// result is one workload. Its numbers are medians over the rounds.
+type result struct {
+	Workload  string  `json:"workload"`
+	About     string  `json:"about"`
+	Events    int     `json:"events"`
+	Documents int     `json:"documents"` // that come of the events, tombstones included
+	Worker    float64 `json:"worker_events_per_second"`
+	Ceiling   float64 `json:"plain_bulk_docs_per_second"`
+	Ratio     float64 `json:"ratio"`
+	CPU       float64 `json:"cpu_us_per_event"`
+	Peak      float64 `json:"peak_rss_bytes"` // the highest of the rounds
+	Rounds    []round `json:"rounds"`
+}
+
+// round is one measurement of each side.
+type round struct {
+	Worker  workerRun  `json:"worker"`
+	Ceiling ceilingRun `json:"plain_bulk"`
+}
+
+// conclude fills in the medians.
+func (r *result) conclude() {
+	r.Worker = r.median(func(one round) float64 { return one.Worker.Rate })
+	r.Ceiling = r.median(func(one round) float64 { return one.Ceiling.Rate })
+	r.CPU = r.median(func(one round) float64 { return one.Worker.CPU })
+	r.Ratio = r.Worker / r.Ceiling
+	for _, one := range r.Rounds {
+		r.Peak = max(r.Peak, one.Worker.Peak)
+	}
+}
+
+func (r *result) median(of func(round) float64) float64 {
+	values := make([]float64, len(r.Rounds))
+	for i, one := range r.Rounds {
+		values[i] = of(one)
+	}
+	slices.Sort(values)
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
+}
+
+func (r report) writeJSON(to io.Writer) error {
+	if err := json.MarshalWrite(to, r, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	_, err := fmt.Fprintln(to)
+	return err
+}
+
+// writeText prints the report in 80 columns.
+func (r report) writeText(to io.Writer) error {
+	var b strings.Builder
+	m := r.Machine
+	fmt.Fprintf(&b, "%s, %d cores, %s, %s\nOpenSearch %s with %s of heap; load average before: %s\n\n",
+		m.System, m.Cores, humanize.IBytes(m.Memory), m.Go, m.OpenSearch, humanize.IBytes(uint64(m.Heap)), m.Load)
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(table, "workload\tevents\tdocs\tworker ev/s\t_bulk docs/s\tratio\tCPU µs/ev\tpeak MiB\t")
+	for _, w := range r.Workloads {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%.2f\t%.0f\t%.0f\t\n", w.Workload,
+			humanize.Comma(int64(w.Events)), humanize.Comma(int64(w.Documents)),
+			humanize.Comma(int64(w.Worker)), humanize.Comma(int64(w.Ceiling)), w.Ratio, w.CPU, w.Peak/(1<<20))
+	}
+	_ = table.Flush() // to memory
+	b.WriteString("\n")
+	for _, w := range r.Workloads {
+		fmt.Fprintf(&b, "%s: %s\n", w.Workload, w.About)
+		w.writeDetails(&b)
+	}
+	fmt.Fprintf(&b, "\nratio: worker events/s by docs/s of a plain _bulk of the documents that come of\nthem, %d a request and %d requests at once. Medians of the rounds.\n",
+		r.Shape.Documents, r.Shape.InFlight)
+	_, err := io.WriteString(to, b.String())
+	return err
+}
+
+// writeDetails prints what the table has no room for.
+func (r *result) writeDetails(b *strings.Builder) {
+	worker := func(one round) float64 { return one.Worker.Rate }
+	ceiling := func(one round) float64 { return one.Ceiling.Rate }
+	fmt.Fprintf(b, "  rounds: %d; worker %s, _bulk %s\n", len(r.Rounds), r.span(worker), r.span(ceiling))
+	fmt.Fprintf(b, "  OpenSearch's CPU: worker %.0f µs an event, _bulk %.0f µs a document\n",
+		r.median(func(one round) float64 { return one.Worker.Server }),
+		r.median(func(one round) float64 { return one.Ceiling.Server }))
+	const calm = 1.3
+	if r.spread(worker) > calm || r.spread(ceiling) > calm {
+		b.WriteString("  The rounds differ too much to trust the ratio: the machine was busy.\n")
+	}
+}
+
+// span shows the lowest and the highest of the rounds.
+func (r *result) span(of func(round) float64) string {
+	low, high := r.extremes(of)
+	return humanize.Comma(int64(low)) + " to " + humanize.Comma(int64(high))
+}
+
+// spread is the highest of the rounds by the lowest.
+func (r *result) spread(of func(round) float64) float64 {
+	low, high := r.extremes(of)
+	return high / low
+}
+
+func (r *result) extremes(of func(round) float64) (low, high float64) {
+	low, high = of(r.Rounds[0]), of(r.Rounds[0])
+	for _, one := range r.Rounds {
+		low, high = min(low, of(one)), max(high, of(one))
+	}
+	return low, high
+}
+
+// machine describes what the run is on. What can't be told is left out.
+func (b *bench) machine(ctx context.Context) machine {
+	m := machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version(), Load: "unknown"}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Load = strings.Join(strings.Fields(string(text))[:3], " ")
+	}
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+		var kib uint64
+		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kib); err == nil {
+			m.Memory = kib << 10
+		}
+	}
+	var node struct {
+		Version struct{ Number string }
+	}
+	if err := b.cluster.Do(ctx, "GET", "/", "", &node); err == nil {
+		m.OpenSearch = node.Version.Number
+	}
+	var heap []struct {
+		Max string `json:"heap.max"`
+	}
+	if err := b.cluster.Do(ctx, "GET", "/_cat/nodes?h=heap.max&bytes=b&format=json", "", &heap); err == nil && len(heap) > 0 {
+		_, _ = fmt.Sscan(heap[0].Max, &m.Heap)
+	}
+	return m
+}

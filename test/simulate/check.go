@@ -1,0 +1,233 @@
+package simulate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+// violation is a promise that was broken. It is thrown, since it may be found
+// anywhere, and caught by Run.
+type violation struct{ what string }
+
+// checks holds what must be true at every step.
+type checks struct {
+	world   *world
+	decoder *handlers.Mux
+	seen    map[string]int
+	passed  map[record.Partition]int // entries below the committed offset, found settled
+	// gone holds records that were in an index that is no more, since the last
+	// reset of the group: they may be committed, as nobody can do better.
+	gone map[place]bool
+}
+
+func newChecks(w *world) *checks {
+	return &checks{
+		world: w, decoder: handlers.NewMux(""), seen: map[string]int{},
+		passed: map[record.Partition]int{}, gone: map[place]bool{},
+	}
+}
+
+func (c *checks) count(what string) { c.seen[what]++ }
+
+func (c *checks) fail(format string, args ...any) { panic(violation{fmt.Sprintf(format, args...)}) }
+
+// committing checks that everything below a committed offset is settled, and that
+// the offset never goes back.
+func (c *checks) committing(m *member, part record.Partition, before, next int64) {
+	w := c.world
+	w.say(m.name, "commits %s at %d", part, next)
+	if next < before {
+		c.fail("%s commits %s backwards, from %d to %d", m.name, part, before, next)
+	}
+	entries := w.log.parts[part]
+	for c.passed[part] < len(entries) {
+		e := entries[c.passed[part]]
+		if e.record.Offset >= next {
+			break
+		}
+		if !c.settled(e) {
+			c.fail("%s committed %s at %d, but offset %d is not settled: %s", m.name, part, next, e.record.Offset, e)
+		}
+		c.passed[part]++
+	}
+	if next > w.log.end(part) {
+		c.fail("%s committed %s at %d, behind its end", m.name, part, next)
+	}
+}
+
+// settled reports whether the effect of a record is in the index, or its letter in
+// the topic.
+func (c *checks) settled(e *entry) bool {
+	at := place{e.record.Partition, e.record.Offset}
+	if c.world.letters.count[at] > 0 || c.gone[at] {
+		return true
+	}
+	return e.nature != broken && c.inIndex(e, c.world.cluster.indices[e.entity])
+}
+
+// inIndex reports whether joining the event into what is stored changes nothing.
+func (c *checks) inIndex(e *entry, at *physical) bool {
+	if at == nil {
+		return false
+	}
+	_, change, rejection := c.decoder.Decode(&e.record)
+	if rejection != nil {
+		c.fail("a good event is rejected: %s: %s", e, rejection.Error())
+	}
+	stored := at.docs[e.id]
+	return document.Equal(document.Join(stored, change.State), stored)
+}
+
+// indicesGo notes what is in indices that are about to be deleted.
+func (c *checks) indicesGo(entities []string) {
+	for _, part := range c.world.log.names {
+		for _, e := range c.world.log.parts[part] {
+			if e.nature != broken && slices.Contains(entities, e.entity) && c.inIndex(e, c.world.cluster.indices[e.entity]) {
+				c.gone[place{part, e.record.Offset}] = true
+			}
+		}
+	}
+}
+
+// reset forgets what was settled before the group was sent back to the beginning.
+func (c *checks) reset() {
+	clear(c.passed)
+	clear(c.gone)
+}
+
+// machine checks a worker's books, and that its memory is bounded.
+func (c *checks) machine(p *process) {
+	s := p.machine.Snapshot()
+	consumed, ended, held := 0, 0, 0
+	for _, n := range s.Consumed {
+		consumed += int(n)
+	}
+	for _, o := range s.Outcomes {
+		ended += int(o.Count)
+	}
+	for _, part := range s.Partitions {
+		held += part.InFlight
+	}
+	if consumed != ended+s.InFlight || s.InFlight < 0 {
+		c.fail("%s: books out of balance: consumed %d, ended %d, in flight %d", p.name, consumed, ended, s.InFlight)
+	}
+	if held != s.InFlight {
+		c.fail("%s: %d records in flight, but its partitions hold %d: a partition left with records", p.name, s.InFlight, held)
+	}
+	const chunk = 64 << 10 // the largest that a member hands over, generously
+	budget := p.world.cfg.MaxBytes * (p.world.cfg.Concurrency + 2)
+	if s.Bytes < 0 || s.Bytes > budget+chunk {
+		c.fail("%s: %d bytes in flight, budget %d", p.name, s.Bytes, budget)
+	}
+}
+
+// write checks that no document is in two requests of one worker at a time.
+func (c *checks) write(p *process, e pipeline.Write) {
+	p.world.say(p.name, "writes %d documents", len(e.Actions))
+	if len(p.writes) >= p.world.cfg.Concurrency {
+		c.fail("%s: %d requests under way", p.name, len(p.writes)+1)
+	}
+	busy := map[document.Key]bool{}
+	for _, other := range p.writes {
+		for i := range other.Actions {
+			busy[other.Actions[i].Key] = true
+		}
+	}
+	for i := range e.Actions {
+		if busy[e.Actions[i].Key] {
+			c.fail("%s: two writes of %s under way", p.name, e.Actions[i].Key)
+		}
+		busy[e.Actions[i].Key] = true
+	}
+}
+
+// drain checks that a hand-over takes no longer than it may.
+func (c *checks) drain(p *process, d *drain) {
+	c.count("drains")
+	if took := p.world.now - d.began; !d.frozen && took > p.world.cfg.Shutdown {
+		c.fail("%s: the hand-over took %s", p.name, took)
+	}
+}
+
+// letter checks that only bad records become letters.
+func (c *checks) letter(at place, l pipeline.Letter) {
+	c.world.say("letters", "%s@%d: %s", at.part, at.offset, l.Reason)
+	c.count("letter " + l.Reason)
+	for _, e := range c.world.log.from(at.part, at.offset, 1) {
+		if e.nature == good {
+			c.fail("a good event became a letter (%s: %s): %s", l.Reason, l.Error, e)
+		}
+	}
+}
+
+// drained reports whether all is published and committed, and nothing is under way.
+func (c *checks) drained() bool {
+	w := c.world
+	if w.log.left > 0 || w.faults.closedDoor {
+		return false
+	}
+	for _, part := range w.log.names {
+		if w.group.committed[part] != w.log.end(part) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(w.slots, func(s *slot) bool {
+		return s.running == nil || s.running.stopping || s.running.machine.Snapshot().InFlight > 0
+	})
+}
+
+func (c *checks) notDrained() {
+	w := c.world
+	what := ""
+	for _, part := range w.log.names {
+		if w.group.committed[part] != w.log.end(part) {
+			what += fmt.Sprintf(" %s committed %d of %d;", part, w.group.committed[part], w.log.end(part))
+		}
+	}
+	for _, s := range w.slots {
+		if s.running != nil {
+			what += fmt.Sprintf(" %s: %+v;", s.running.name, s.running.machine.Snapshot())
+		}
+	}
+	c.fail("not drained %s after the last fault:%s", drainLimit, what)
+}
+
+// end compares letters and documents with what must have come of the events.
+func (c *checks) end() {
+	w := c.world
+	documents := map[string][]*entry{}
+	for _, part := range w.log.names {
+		for _, e := range w.log.parts[part] {
+			letters := w.letters.count[place{part, e.record.Offset}]
+			if e.nature == broken && letters == 0 {
+				c.fail("no letter of %s@%d: %s", part, e.record.Offset, e)
+			}
+			if e.nature != broken {
+				documents[e.entity+"/"+e.id] = append(documents[e.entity+"/"+e.id], e)
+			}
+		}
+	}
+	known := 0
+	for _, key := range sorted(documents) {
+		history := documents[key]
+		stored, there := w.cluster.indices[history[0].entity].docs[history[0].id]
+		if there {
+			known++
+		}
+		if diff := compare(history, stored); diff != "" {
+			c.fail("%s: %s", key, diff)
+		}
+	}
+	for _, at := range maps.All(w.cluster.indices) {
+		known -= len(at.docs)
+	}
+	if known != 0 {
+		c.fail("%d documents in the indices that nobody published", -known)
+	}
+}
