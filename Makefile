@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-short chaos fuzz bench lint fmt clean simulate
+.PHONY: help build docs demo up down stack-status test test-security test-short chaos fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,9 @@ help: ## this list
 build: ## compile bin/indexer, stamped with version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/indexer ./cmd/indexer
 
-docs: ## write docs/configuration.md from the settings' structs
+docs: ## write docs/configuration.md from the settings' structs and docs/dependencies.md from go.mod
 	go generate ./cmd/indexer
+	go run ./scripts/dependencies >docs/dependencies.new && mv docs/dependencies.new docs/dependencies.md
 
 up: ## start Kafka, OpenSearch and Redis on this machine (downloads once; see scripts/stack)
 	@scripts/stack up
@@ -41,6 +42,9 @@ demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAG
 test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \
 	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+
+test-security: ## run the program against services with TLS, logins and rights (see docs/security.md)
+	go test -tags security -count 1 -timeout $(TEST_TIMEOUT) ./test/security
 
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...

@@ -191,6 +191,7 @@ func (w *worker) ready(ctx context.Context) web.Readiness {
 	if !w.consumer.Joined() {
 		r.Problems = append(r.Problems, "not a member of the consumer group yet; check KAFKA_BROKERS and the log")
 	}
+	r.Problems = append(r.Problems, w.consumer.Troubles()...)
 	s := w.pipeline.Snapshot()
 	for _, stall := range s.Stalled {
 		r.Problems = append(r.Problems, fmt.Sprintf("the index of %ss takes nothing: %s", stall.Entity, stall.Reason))

@@ -44,7 +44,7 @@ func TestLoadTakesDefaultsAndValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := broker{Brokers: []string{"a:1", "b:2"}, Wait: 250 * time.Millisecond, On: true}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(broker{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(broker{}), cmp.Transformer("reveal", Secret.Reveal)); diff != "" {
 		t.Error(diff)
 	}
 	if size.Max != 500 {
@@ -55,7 +55,7 @@ func TestLoadTakesDefaultsAndValues(t *testing.T) {
 	if err := Load(t.Context(), env, &got); err != nil {
 		t.Fatal(err)
 	}
-	want = broker{Brokers: []string{"x:1", "y:2"}, Options: map[string]string{"a.b": "1", "c": "x=y"}, Wait: 2 * time.Second, Password: "pw"}
+	want = broker{Brokers: []string{"x:1", "y:2"}, Options: map[string]string{"a.b": "1", "c": "x=y"}, Wait: 2 * time.Second, Password: NewSecret("pw")}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(broker{}), cmp.Transformer("reveal", Secret.Reveal)); diff != "" {
 		t.Error(diff)
 	}
@@ -109,8 +109,37 @@ func TestLoadReadsSecretsFromFiles(t *testing.T) {
 	}
 }
 
+func TestSecretIsRenewedFromItsFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old\n")
+	var b broker
+	if err := Load(t.Context(), Environment{"T_PASSWORD_FILE": path}, &b); err != nil {
+		t.Fatal(err)
+	}
+	secret := b.Password
+	for _, step := range []struct {
+		file, want string
+		changed    bool
+	}{{"old\n", "old", false}, {"new\n", "new", true}, {"", "new", false}, {"newer", "newer", true}} {
+		write(step.file)
+		var changed bool
+		if secret, changed = secret.Renew(); secret.Reveal() != step.want || changed != step.changed {
+			t.Errorf("file %q: renewed to %q, changed %t", step.file, secret.Reveal(), changed)
+		}
+	}
+	if now, changed := NewSecret("x").Renew(); now != NewSecret("x") || changed {
+		t.Errorf("a secret without a file was renewed to %q", now.Reveal())
+	}
+}
+
 func TestSecretNeverPrints(t *testing.T) {
-	b := broker{Password: "hunter2"}
+	b := broker{Password: NewSecret("hunter2")}
 	asJSON, err := json.Marshal(b)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +154,7 @@ func TestSecretNeverPrints(t *testing.T) {
 			t.Errorf("shown: %s", seen)
 		}
 	}
-	if b.Password.Reveal() != "hunter2" || Secret("").String() != "" {
+	if b.Password.Reveal() != "hunter2" || (Secret{}).String() != "" {
 		t.Error("a secret must still be usable, and an empty one visibly empty")
 	}
 }

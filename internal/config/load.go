@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -52,14 +51,23 @@ func Load(ctx context.Context, lookuper envconfig.Lookuper, targets ...any) erro
 // default, so that Validate does not name the same variable again.
 func setField(ctx context.Context, lookuper envconfig.Lookuper, field reflect.StructField, dst reflect.Value) error {
 	name := variable(field)
-	text, found, wrong := lookUp(lookuper, name, field.Type)
-	if found {
+	var wrong error
+	if path, _ := lookuper.Lookup(name + fileSuffix); path != "" && field.Type == reflect.TypeFor[Secret]() {
+		secret, err := secretFrom(lookuper, name, path)
+		if err == nil {
+			dst.Set(reflect.ValueOf(secret))
+			return nil
+		}
+		wrong = err
+	} else if text, found, err := lookUp(lookuper, name, field.Type); found {
 		value, err := parse(ctx, field, map[string]string{name: text})
 		if err == nil {
 			dst.Set(value)
 			return nil
 		}
 		wrong = misfit(name, text, field.Type)
+	} else {
+		wrong = err
 	}
 	value, err := parse(ctx, field, nil)
 	if err != nil {
@@ -77,37 +85,27 @@ func parse(ctx context.Context, field reflect.StructField, env map[string]string
 	return one.Elem().Field(0), err
 }
 
-// lookUp returns the value of the variable, for a secret also from its file. An
-// empty value is kept where it can mean something (texts, lists); a number or
-// a switch set to nothing is an error, as envconfig would make it 0 or false.
+// secretFrom reads the secret from the file that NAME_FILE names.
+func secretFrom(lookuper envconfig.Lookuper, name, path string) (Secret, error) {
+	if text, _ := lookuper.Lookup(name); text != "" {
+		return Secret{}, fmt.Errorf("%s and %s%s are both set: unset one of them", name, name, fileSuffix)
+	}
+	secret, err := readSecret(path)
+	if err != nil {
+		return Secret{}, fmt.Errorf("%s%s: %w", name, fileSuffix, err)
+	}
+	return secret, nil
+}
+
+// lookUp returns the value of the variable. An empty value is kept where it can
+// mean something (texts, lists); a number or a switch set to nothing is an error,
+// as envconfig would make it 0 or false.
 func lookUp(lookuper envconfig.Lookuper, name string, t reflect.Type) (text string, found bool, err error) {
 	text, found = lookuper.Lookup(name)
-	if t == reflect.TypeFor[Secret]() {
-		return lookUpSecret(lookuper, name, text, found)
-	}
 	if _, scalar := allowed(t); scalar && found && text == "" {
 		return "", false, misfit(name, text, t)
 	}
 	return text, found, nil
-}
-
-func lookUpSecret(lookuper envconfig.Lookuper, name, text string, found bool) (string, bool, error) {
-	path, _ := lookuper.Lookup(name + fileSuffix)
-	switch {
-	case path == "":
-		return text, found, nil
-	case text != "":
-		return "", false, fmt.Errorf("%s and %s%s are both set: unset one of them", name, name, fileSuffix)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return "", false, fmt.Errorf("%s%s: name a file that this user can read: %w", name, fileSuffix, err)
-	}
-	text = strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
-	if text == "" {
-		return "", false, fmt.Errorf("%s%s: the file %q is empty: write the secret into it", name, fileSuffix, path)
-	}
-	return text, true, nil
 }
 
 // misfit says that text does not fit the type. Only values of scalars are

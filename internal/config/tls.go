@@ -10,7 +10,8 @@ import (
 
 // ClientTLS returns how a client talks TLS with the PEM files of the settings
 // PREFIX_CA_FILE, PREFIX_CERT_FILE and PREFIX_KEY_FILE. Each may be empty: without
-// an authority the system's are trusted, without a certificate none is shown. The
+// an authority the system's are trusted, without a certificate none is shown. That is
+// read at every handshake, so that a renewed one is used without a restart. The
 // error joins what is wrong with all of them, each by its variable's name.
 func ClientTLS(prefix, caFile, certFile, keyFile string) (*tls.Config, error) {
 	security := &tls.Config{MinVersion: tls.VersionTLS12}
@@ -26,8 +27,11 @@ func ClientTLS(prefix, caFile, certFile, keyFile string) (*tls.Config, error) {
 	if (certFile == "") != (keyFile == "") {
 		wrong = append(wrong, fmt.Errorf("%s_CERT_FILE: goes with %[1]s_KEY_FILE, set both or none", prefix))
 	} else if certFile != "" {
-		pair, err := readPair(prefix, certFile, keyFile)
-		security.Certificates = []tls.Certificate{pair}
+		_, err := readPair(prefix, certFile, keyFile)
+		security.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := readPair(prefix, certFile, keyFile)
+			return &pair, err
+		}
 		wrong = append(wrong, err)
 	}
 	return security, errors.Join(wrong...)

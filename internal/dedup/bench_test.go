@@ -14,7 +14,7 @@ import (
 // BenchmarkBatch asks for and marks batches of 1000 fresh entries; the unit is
 // one entry.
 func BenchmarkBatch(b *testing.B) {
-	m, err := New(Config{URL: config.Secret(stack.Redis(b)), TTL: time.Minute, Enabled: true}, zerolog.Nop())
+	m, err := New(Config{URL: config.NewSecret(stack.Redis(b)), TTL: time.Minute, Enabled: true}, zerolog.Nop())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,9 +11,9 @@ import (
 
 // Config says where the memory is and how long it lasts.
 type Config struct {
-	URL      config.Secret `env:"REDIS_URL, default=redis://localhost:6379/0" doc:"Redis as redis://[user:password@]host:port/database, or rediss:// for TLS. Without Redis the indexer goes on: repeated events are then written again, which changes nothing."`
-	CAFile   string        `env:"REDIS_CA_FILE" doc:"File of PEM certificates that Redis's certificate must be signed by; empty for the system's. Needs a REDIS_URL with rediss://."`
-	CertFile string        `env:"REDIS_CERT_FILE" doc:"File of the PEM client certificate, where Redis asks for one; needs REDIS_KEY_FILE."`
+	URL      config.Secret `env:"REDIS_URL, default=redis://localhost:6379/0" doc:"Redis as redis://[user:password@]host:port/database, or rediss:// for TLS. Without Redis the indexer goes on: repeated events are then written again, which changes nothing. The file is read again at every connection, for the user and the password."`
+	CAFile   string        `env:"REDIS_CA_FILE" doc:"File of PEM certificates that the server's certificate must be signed by, with rediss://; empty for the system's."`
+	CertFile string        `env:"REDIS_CERT_FILE" doc:"File of the PEM client certificate, which a Redis with TLS asks for unless tls-auth-clients is no; needs REDIS_KEY_FILE. Both are read again at every connection."`
 	KeyFile  string        `env:"REDIS_KEY_FILE" doc:"File of the PEM key of the client certificate; needs REDIS_CERT_FILE."`
 	TTL      time.Duration `env:"DEDUP_TTL, default=24h" doc:"How long a written event is remembered, 1s or more. Each takes about 130 bytes of Redis."`
 	Enabled  bool          `env:"DEDUP_ENABLED, default=true" doc:"Whether written events are remembered at all; false does without Redis."`
@@ -39,7 +39,7 @@ func (c Config) options() (*redis.Options, error) {
 		// The parser's own words may hold the password.
 		wrong = errors.Join(errors.New("REDIS_URL: is no URL of a Redis; use redis://[user:password@]host:port/database, or rediss:// for TLS"), wrong)
 	case options.TLSConfig != nil:
-		options.TLSConfig.RootCAs, options.TLSConfig.Certificates = security.RootCAs, security.Certificates
+		options.TLSConfig.RootCAs, options.TLSConfig.GetClientCertificate = security.RootCAs, security.GetClientCertificate
 	case c.CAFile+c.CertFile+c.KeyFile != "":
 		wrong = errors.Join(errors.New("REDIS_URL: certificate files are set but would not be used; use rediss:// for TLS"), wrong)
 	}

@@ -89,7 +89,7 @@ func TestEntriesExpire(t *testing.T) {
 		t.Errorf("TTL = %v, error %v; want an hour", left, err)
 	}
 
-	short, err := New(Config{URL: config.Secret(stack.Redis(t)), TTL: time.Second, Enabled: true}, zerolog.Nop())
+	short, err := New(Config{URL: config.NewSecret(stack.Redis(t)), TTL: time.Second, Enabled: true}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestDisabled(t *testing.T) {
-	m, err := New(Config{URL: "redis://127.0.0.1:1/0", TTL: time.Hour}, zerolog.Nop())
+	m, err := New(Config{URL: config.NewSecret("redis://127.0.0.1:1/0"), TTL: time.Hour}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestDisabled(t *testing.T) {
 
 func TestWrongSettingsAreNamedWithoutThePassword(t *testing.T) {
 	for _, url := range []string{"nonsense", "http://h", "redis://u:hunter2@h:port", "redis://u:hunter2@h:1/x", "redis://u:hunter2@h:1/0?what=1", "redis://u:hunter2%zz@h:1"} {
-		cfg := Config{URL: config.Secret(url), TTL: time.Millisecond, Enabled: true}
+		cfg := Config{URL: config.NewSecret(url), TTL: time.Millisecond, Enabled: true}
 		_, err := New(cfg, zerolog.Nop())
 		if err == nil || !strings.Contains(err.Error(), "REDIS_URL") || !strings.Contains(err.Error(), "DEDUP_TTL") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: error %v", url, err)

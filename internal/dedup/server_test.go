@@ -84,7 +84,7 @@ func freePort(t *testing.T) int {
 func open(t *testing.T, url string) (*Memory, *lockedBuffer) {
 	t.Helper()
 	log := &lockedBuffer{}
-	m, err := New(Config{URL: config.Secret(url), TTL: time.Hour, Enabled: true}, zerolog.New(log))
+	m, err := New(Config{URL: config.NewSecret(url), TTL: time.Hour, Enabled: true}, zerolog.New(log))
 	if err != nil {
 		t.Fatal(err)
 	}

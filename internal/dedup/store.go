@@ -34,6 +34,7 @@ func openStore(cfg Config) (*store, error) {
 	if err != nil {
 		return nil, cfg.Validate()
 	}
+	options.CredentialsProvider = credentials(cfg.URL)
 	logging.Disable() // the client would write to stderr past our log; states are logged by Memory
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = dialTimeout, replyTimeout, replyTimeout
 	options.ContextTimeoutEnabled = true
@@ -55,7 +56,7 @@ func (s *store) has(ctx context.Context, entries []Entry, seen []bool) error {
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("ask Redis: %w", err)
+		return fmt.Errorf("ask Redis: %w", explain(err))
 	}
 	for i, reply := range replies {
 		seen[i] = reply != nil && reply.Val() == 1
@@ -71,7 +72,7 @@ func (s *store) put(ctx context.Context, entries []Entry) error {
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("write to Redis: %w", err)
+		return fmt.Errorf("write to Redis: %w", explain(err))
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (s *store) put(ctx context.Context, entries []Entry) error {
 // a replica still answers PING.
 func (s *store) probe(ctx context.Context) error {
 	if err := s.client.Set(ctx, "si1probe", 1, time.Second).Err(); err != nil {
-		return fmt.Errorf("write to Redis: %w", err)
+		return fmt.Errorf("write to Redis: %w", explain(err))
 	}
 	return nil
 }

@@ -45,10 +45,12 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	var requests http.RoundTripper = errorsOnce{transport}
+	if cfg.Username != "" {
+		requests = &login{next: requests, username: cfg.Username, password: cfg.Password}
+	}
 	options := opensearch.Config{
-		Username:     cfg.Username,
-		Password:     cfg.Password.Reveal(),
-		Transport:    errorsOnce{transport},
+		Transport:    requests,
 		DisableRetry: true, // a retry is the caller's, who counts and delays it
 	}
 	for _, u := range cfg.URLs {
@@ -118,6 +120,9 @@ func (c *Client) send(ctx context.Context, req opensearchapi.Request) (answer, e
 	defer cancel()
 	res, err := req.Do(ctx, c.os)
 	if err != nil {
+		if wayOut := distrust(err); wayOut != "" {
+			return answer{}, &trustError{err: err, wayOut: wayOut}
+		}
 		return answer{}, fmt.Errorf("ask OpenSearch: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to the end

@@ -13,13 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 
+	"github.com/search-indexer/search-indexer/internal/config"
 	"github.com/search-indexer/search-indexer/internal/document"
 )
 
 func TestBasicAuth(t *testing.T) {
 	server := newFakeServer(t, acceptAll)
 	cfg := server.config()
-	cfg.Username, cfg.Password = "indexer", "hunter2"
+	cfg.Username, cfg.Password = "indexer", config.NewSecret("hunter2")
 	NewWriter(mustClient(t, cfg)).Write(t.Context(), "x", posts(1))
 	request := http.Request{Header: server.header}
 	if user, password, _ := request.BasicAuth(); user != "indexer" || password != "hunter2" {
@@ -70,7 +71,7 @@ func TestTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { acceptAll(w, "\n\n") }))
 	t.Cleanup(server.Close)
 	cfg := (&fakeServer{Server: server}).config()
-	if got := NewWriter(mustClient(t, cfg)).Write(t.Context(), "x", posts(1))[0]; got.Reason != ReasonNetwork {
+	if got := NewWriter(mustClient(t, cfg)).Write(t.Context(), "x", posts(1))[0]; got.Reason != ReasonTLS {
 		t.Errorf("an unknown certificate was trusted: %+v", got)
 	}
 	cfg.CAFile = filepath.Join(t.TempDir(), "ca.pem")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,9 +17,9 @@ import (
 type Config struct {
 	URLs            []string      `env:"OPENSEARCH_URLS, default=http://localhost:9200" doc:"Addresses of the nodes, separated by commas; http:// or https://, without user and password. Requests go to them in turn."`
 	Username        string        `env:"OPENSEARCH_USERNAME" doc:"User for basic authentication; empty for none."`
-	Password        config.Secret `env:"OPENSEARCH_PASSWORD" doc:"Password for basic authentication."`
+	Password        config.Secret `env:"OPENSEARCH_PASSWORD" doc:"Password for basic authentication. The file is read again whenever the password is refused."`
 	CAFile          string        `env:"OPENSEARCH_CA_FILE" doc:"File of PEM certificates that the nodes' certificates must be signed by; empty for the system's."`
-	CertFile        string        `env:"OPENSEARCH_CERT_FILE" doc:"File of the PEM client certificate; needs OPENSEARCH_KEY_FILE."`
+	CertFile        string        `env:"OPENSEARCH_CERT_FILE" doc:"File of the PEM client certificate; needs OPENSEARCH_KEY_FILE. Both are read again at every connection."`
 	KeyFile         string        `env:"OPENSEARCH_KEY_FILE" doc:"File of the PEM key of the client certificate; needs OPENSEARCH_CERT_FILE."`
 	AWSRegion       string        `env:"OPENSEARCH_AWS_REGION" doc:"Region of an Amazon OpenSearch Service domain: requests are signed with SigV4 by the credentials of the AWS environment (variables, profile, role). Empty for no signing."`
 	IndexPrefix     string        `env:"OPENSEARCH_INDEX_PREFIX" doc:"Put in front of every index, alias and template name; lower-case letters, digits, dot, hyphen and underscore. Programs with different prefixes share a cluster without touching each other's indices."`
@@ -28,6 +29,19 @@ type Config struct {
 	TemplateDir     string        `env:"OPENSEARCH_TEMPLATE_DIR" doc:"Folder whose post.json, artist.json and analysis.json, where they exist, replace the project's own templates at setup and rebuild. One that would lose data is refused."`
 
 	TombstoneRetention time.Duration `env:"TOMBSTONE_RETENTION, default=720h" doc:"How long a deleted document is kept as a hidden tombstone, by the Kafka time of its delete, 1h or more; purge, rebuild and verify go by it. An older event that arrives later than this brings the document back."`
+}
+
+// loginSettings names the settings that make up the login in use.
+func (c Config) loginSettings() string {
+	switch {
+	case c.AWSRegion != "":
+		return "OPENSEARCH_AWS_REGION and the credentials of the AWS environment"
+	case c.Username != "":
+		return "OPENSEARCH_USERNAME and OPENSEARCH_PASSWORD (a changed OPENSEARCH_PASSWORD_FILE is read by itself)"
+	case c.CertFile != "":
+		return "OPENSEARCH_CERT_FILE"
+	}
+	return "OPENSEARCH_USERNAME, OPENSEARCH_CERT_FILE or OPENSEARCH_AWS_REGION: none of them is set"
 }
 
 // Bounds of the settings.
@@ -81,11 +95,15 @@ func (c Config) validateAddresses() error {
 
 func (c Config) validateLogin() error {
 	var errs []error
-	if c.Password != "" && c.Username == "" {
+	if c.Password.IsSet() && c.Username == "" {
 		errs = append(errs, errors.New("OPENSEARCH_PASSWORD: is set without OPENSEARCH_USERNAME, set both or none"))
 	}
-	if c.Username != "" && c.Password == "" {
+	if c.Username != "" && !c.Password.IsSet() {
 		errs = append(errs, errors.New("OPENSEARCH_USERNAME: is set without OPENSEARCH_PASSWORD, set both or none"))
+	}
+	plain := func(address string) bool { return strings.HasPrefix(strings.TrimSpace(address), "http://") }
+	if (c.CAFile != "" || c.CertFile != "") && len(c.URLs) > 0 && !slices.ContainsFunc(c.URLs, func(a string) bool { return !plain(a) }) {
+		errs = append(errs, errors.New("OPENSEARCH_URLS: certificate files are set but would not be used; use https://"))
 	}
 	if c.AWSRegion != "" && c.Username != "" {
 		errs = append(errs, errors.New("OPENSEARCH_AWS_REGION: signs requests, so it excludes OPENSEARCH_USERNAME; set one of them"))

@@ -20,7 +20,7 @@ func TestValidate(t *testing.T) {
 		"OPENSEARCH_URLS: address 2":  func(c *Config) { c.URLs[1] = "localhost:9200" },
 		"OPENSEARCH_URLS: address 1":  func(c *Config) { c.URLs[0] = "http://user:hunter2@a:9200" },
 		"OPENSEARCH_URLS: address  1": func(c *Config) { c.URLs[0] = "http://user:hunter2@a:92\x00" },
-		"OPENSEARCH_PASSWORD":         func(c *Config) { c.Password = "hunter2" },
+		"OPENSEARCH_PASSWORD":         func(c *Config) { c.Password = config.NewSecret("hunter2") },
 		"OPENSEARCH_USERNAME":         func(c *Config) { c.Username = "u" },
 		"OPENSEARCH_CERT_FILE":        func(c *Config) { c.KeyFile = "key.pem" },
 		"OPENSEARCH_AWS_REGION: \"":   func(c *Config) { c.AWSRegion = "Frankfurt" },
@@ -28,7 +28,7 @@ func TestValidate(t *testing.T) {
 		"OPENSEARCH_CERT_FILE: name":  func(c *Config) { c.CertFile, c.KeyFile = "/no/such/file", "/no/such/key" },
 		"OPENSEARCH_TEMPLATE_DIR":     func(c *Config) { c.TemplateDir = "/no/such/folder" },
 		"TOMBSTONE_RETENTION":         func(c *Config) { c.TombstoneRetention = time.Minute },
-		"OPENSEARCH_AWS_REGION":       func(c *Config) { c.AWSRegion, c.Username, c.Password = "eu-west-1", "u", "hunter2" },
+		"OPENSEARCH_AWS_REGION":       func(c *Config) { c.AWSRegion, c.Username, c.Password = "eu-west-1", "u", config.NewSecret("hunter2") },
 		"OPENSEARCH_INDEX_PREFIX":     func(c *Config) { c.IndexPrefix = "Eu-" },
 		"OPENSEARCH_SHARDS":           func(c *Config) { c.Shards = 0 },
 		"OPENSEARCH_REPLICAS":         func(c *Config) { c.Replicas = -1 },
@@ -49,7 +49,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestValidateNamesAll(t *testing.T) {
-	err := Config{URLs: []string{"x"}, Password: config.Secret("p"), IndexPrefix: "-"}.Validate()
+	err := Config{URLs: []string{"x"}, Password: config.NewSecret("p"), IndexPrefix: "-"}.Validate()
 	for _, variable := range []string{"URLS", "PASSWORD", "INDEX_PREFIX", "SHARDS", "REFRESH_INTERVAL"} {
 		if !strings.Contains(err.Error(), "OPENSEARCH_"+variable+":") {
 			t.Errorf("%s is not named in %v", variable, err)

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -34,6 +35,7 @@ const (
 	ReasonThrottled     = "throttled"      // queue or memory full: slow down
 	ReasonUnavailable   = "unavailable"    // 5xx: no primary shard, no cluster manager, a node in trouble
 	ReasonNetwork       = "network"        // no whole answer came; the write may have happened
+	ReasonTLS           = "tls"            // one side does not trust the other's certificate
 	ReasonConflict      = "conflict"       // overtaken by other writes of the same document
 	ReasonAliasMissing  = "alias_missing"  // the write alias is missing or names no single index
 	ReasonBlocked       = "blocked"        // index read-only, closed, or its disk full
@@ -77,6 +79,15 @@ func refused(status int, f fault) Outcome {
 		return Outcome{Result: Rejected, Reason: ReasonRejectedByIndex, Words: words}
 	}
 	return Outcome{Result: Retry, Reason: retryReason(status, f), Words: words}
+}
+
+// unanswered returns the reason of a request that got no answer.
+func unanswered(err error) string {
+	var trust *trustError
+	if errors.As(err, &trust) {
+		return ReasonTLS
+	}
+	return ReasonNetwork
 }
 
 // isDocumentsFault tells the 400s that a document earns by its own contents from

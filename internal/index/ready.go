@@ -79,16 +79,21 @@ func (c *Client) scriptProblems(ctx context.Context) []Problem {
 // unreachable says why OpenSearch could not be asked.
 func (c *Client) unreachable(err error) Problem {
 	var refusal *serverError
+	var trust *trustError
 	switch {
+	case errors.As(err, &trust):
+		return Problem{fmt.Sprintf("OpenSearch at %s cannot be talked to safely: %v", strings.Join(c.cfg.URLs, ", "), trust.err), trust.wayOut}
 	case !errors.As(err, &refusal):
 		return Problem{
 			fmt.Sprintf("OpenSearch at %s does not answer: %v", strings.Join(c.cfg.URLs, ", "), err),
 			"check OPENSEARCH_URLS and that the cluster is up",
 		}
-	case refusal.status == http.StatusUnauthorized || refusal.status == http.StatusForbidden:
+	case refusal.status == http.StatusUnauthorized:
+		return Problem{"OpenSearch refuses this login: " + refusal.Error(), "check " + c.cfg.loginSettings()}
+	case refusal.status == http.StatusForbidden:
 		return Problem{
-			"OpenSearch refuses this login: " + refusal.Error(),
-			"check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD or OPENSEARCH_AWS_REGION, and the permissions of that user",
+			"OpenSearch refuses what this login asks: " + refusal.Error(),
+			"give its user the permissions that docs/security.md lists, or check " + c.cfg.loginSettings(),
 		}
 	}
 	return Problem{refusal.Error(), "look at OpenSearch's own log and health"}

@@ -62,7 +62,7 @@ func (w *Writer) write(ctx context.Context, opaqueID string, b body, actions []A
 	}
 	switch {
 	case err != nil:
-		fill(outcomes, Outcome{Result: Retry, Reason: ReasonNetwork, Words: capped(err.Error())})
+		fill(outcomes, Outcome{Result: Retry, Reason: unanswered(err), Words: capped(err.Error())})
 	case got.status < http.StatusMultipleChoices:
 		settle(got.body, actions, outcomes)
 	case isSplittable(got.status) && b.count() > 1:

@@ -324,7 +324,9 @@ func remedy(reason string) string {
 	case index.ReasonAliasMissing, index.ReasonScriptMissing:
 		return "run `indexer setup`"
 	case index.ReasonAuth:
-		return "check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD and the rights of that user"
+		return "check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD (or OPENSEARCH_CERT_FILE, OPENSEARCH_AWS_REGION) and the rights of that user"
+	case index.ReasonTLS:
+		return "check OPENSEARCH_CA_FILE, OPENSEARCH_CERT_FILE and how long the certificates are valid"
 	case index.ReasonBlocked:
 		return "lift the index's write block; OpenSearch sets one itself when its disk is full"
 	case index.ReasonUnsafe:

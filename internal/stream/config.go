@@ -12,6 +12,9 @@ import (
 	"github.com/search-indexer/search-indexer/internal/config"
 )
 
+// oauthBearer is the SASL mechanism that logs in with a token.
+const oauthBearer = "OAUTHBEARER"
+
 // Config says where Kafka is and what is read from it.
 type Config struct {
 	Brokers          []string          `env:"KAFKA_BROKERS, default=localhost:9092" doc:"Kafka bootstrap servers as host:port, comma-separated; any reachable one leads to the others."`
@@ -20,8 +23,8 @@ type Config struct {
 	TopicPrefix      string            `env:"KAFKA_TOPIC_PREFIX" doc:"Text in front of every topic name, such as staging-."`
 	SecurityProtocol string            `env:"KAFKA_SECURITY_PROTOCOL, default=PLAINTEXT" doc:"How to talk to the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT (sends the password in clear) or SASL_SSL."`
 	SASLMechanism    string            `env:"KAFKA_SASL_MECHANISM" doc:"With SASL_PLAINTEXT or SASL_SSL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."`
-	SASLUsername     string            `env:"KAFKA_SASL_USERNAME" doc:"User name for PLAIN and SCRAM."`
-	SASLPassword     config.Secret     `env:"KAFKA_SASL_PASSWORD" doc:"Password for PLAIN and SCRAM."`
+	SASLUsername     string            `env:"KAFKA_SASL_USERNAME" doc:"User name for PLAIN and SCRAM; client id for OAUTHBEARER."`
+	SASLPassword     config.Secret     `env:"KAFKA_SASL_PASSWORD" doc:"Password for PLAIN and SCRAM; its file is read again whenever the password is refused. Client secret for OAUTHBEARER (OIDC), whose sasl.oauthbearer.token.endpoint.url goes into KAFKA_OPTIONS."`
 	CAFile           string            `env:"KAFKA_CA_FILE" doc:"PEM file with the certificate authorities to trust for SSL; empty trusts the system's."`
 	CertFile         string            `env:"KAFKA_CERT_FILE" doc:"PEM file with this client's certificate, where the brokers ask for one; needs KAFKA_KEY_FILE."`
 	KeyFile          string            `env:"KAFKA_KEY_FILE" doc:"PEM file with the private key of KAFKA_CERT_FILE."`
@@ -84,18 +87,21 @@ func (c Config) validateSecurity() error {
 		wrong = append(wrong, fmt.Errorf("KAFKA_SECURITY_PROTOCOL: use one of %s", strings.Join(protocols, ", ")))
 	}
 	if c.usesSASL() {
-		mechanisms := []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
+		mechanisms := []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", oauthBearer}
 		if !slices.Contains(mechanisms, c.SASLMechanism) {
 			wrong = append(wrong, fmt.Errorf("KAFKA_SASL_MECHANISM: %s needs one of %s", c.protocol(), strings.Join(mechanisms, ", ")))
 		}
-		needsLogin := c.SASLMechanism != "OAUTHBEARER"
-		if needsLogin && c.SASLUsername == "" {
+		if c.SASLUsername == "" {
 			wrong = append(wrong, errors.New("KAFKA_SASL_USERNAME: set it, as KAFKA_SECURITY_PROTOCOL asks for a login"))
 		}
-		if needsLogin && c.SASLPassword == "" {
+		if !c.SASLPassword.IsSet() {
 			wrong = append(wrong, errors.New("KAFKA_SASL_PASSWORD: set it (or KAFKA_SASL_PASSWORD_FILE), as KAFKA_SECURITY_PROTOCOL asks for a login"))
 		}
-	} else if c.SASLMechanism != "" || c.SASLUsername != "" || c.SASLPassword != "" {
+		const endpoint = "sasl.oauthbearer.token.endpoint.url"
+		if c.SASLMechanism == oauthBearer && c.Options[endpoint] == "" {
+			wrong = append(wrong, fmt.Errorf("KAFKA_OPTIONS: name the address that gives out tokens: %s=https://…", endpoint))
+		}
+	} else if c.SASLMechanism != "" || c.SASLUsername != "" || c.SASLPassword.IsSet() {
 		wrong = append(wrong, errors.New("KAFKA_SECURITY_PROTOCOL: a SASL login is set but would not be used; choose SASL_SSL or SASL_PLAINTEXT"))
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
@@ -117,10 +123,20 @@ func (c Config) validateOptions() error {
 			continue
 		}
 		if err := tryProperties(kafka.ConfigMap{name: c.Options[name]}); err != nil && isWrongProperty(err) {
-			wrong = append(wrong, fmt.Errorf("KAFKA_OPTIONS: %s: %w", name, err))
+			wrong = append(wrong, fmt.Errorf("KAFKA_OPTIONS: %s: %w", name, hushed(name, err)))
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// hushed hides librdkafka's words, which quote the value, where that may be secret.
+func hushed(name string, err error) error {
+	for _, part := range []string{"password", "secret", ".pem", "oauthbearer.config", "private.key", "proxy"} {
+		if strings.Contains(name, part) {
+			return errors.New("librdkafka refuses the value")
+		}
+	}
+	return err
 }
 
 // isWrongProperty tells an unknown name or unreadable value from a property that
@@ -152,6 +168,10 @@ func refusal(name, value string) string {
 		return "use KAFKA_BROKERS"
 	case "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password":
 		return "use KAFKA_" + strings.ToUpper(strings.NewReplacer(".", "_", "mechanisms", "mechanism").Replace(name))
+	case "sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret":
+		return "use KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+	case "sasl.oauthbearer.method":
+		return "with KAFKA_SASL_MECHANISM=OAUTHBEARER it is oidc"
 	case "ssl.ca.location", "ssl.certificate.location", "ssl.key.location":
 		return "use KAFKA_CA_FILE, KAFKA_CERT_FILE and KAFKA_KEY_FILE"
 	}

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/google/go-cmp/cmp"
 	"github.com/sethvargo/go-envconfig"
+
+	"github.com/search-indexer/search-indexer/internal/config"
 )
 
 func load(t *testing.T, environment map[string]string) Config {
@@ -48,6 +51,71 @@ func TestGoodSettings(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestTokensComeFromTheProvider(t *testing.T) {
+	cfg := load(t, map[string]string{
+		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_SASL_USERNAME": "client", "KAFKA_SASL_PASSWORD": "hunter2",
+		"KAFKA_OPTIONS": "sasl.oauthbearer.token.endpoint.url=https://login.example.com/token,sasl.oauthbearer.scope=kafka",
+	})
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err) // librdkafka has judged all of it
+	}
+	got := cfg.consumerProperties()
+	for name, want := range map[string]kafka.ConfigValue{
+		"sasl.mechanisms": "OAUTHBEARER", "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.client.id": "client",
+		"sasl.oauthbearer.client.secret": "hunter2", "sasl.oauthbearer.token.endpoint.url": "https://login.example.com/token", "sasl.username": nil,
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %v, want %v", name, got[name], want)
+		}
+	}
+	cfg.Options = nil
+	if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), "KAFKA_OPTIONS: name the address that gives out tokens") {
+		t.Errorf("without an endpoint: %v", err)
+	}
+}
+
+func TestRefusedPasswordIsReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old")
+	var cfg Config
+	if err := config.Load(t.Context(), config.Environment{
+		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD_FILE": file,
+	}, &cfg); err != nil {
+		t.Fatal(err)
+	}
+	var given []string
+	l := newLogin(cfg, func(username, password string) error {
+		given = append(given, username+":"+password)
+		return nil
+	})
+	for _, text := range []string{"old", "new", "new", "newer"} {
+		write(text)
+		if err := l.renew(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"u:new", "u:newer"}, given); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEssenceIsTheSameAtEveryAttempt(t *testing.T) {
+	for text, want := range map[string]string{
+		"sasl_ssl://h:1/bootstrap: SASL authentication error: Authentication failed (after 3ms in state AUTH_REQ, 2 identical error(s) suppressed)": "SASL authentication error: Authentication failed",
+		"Broker: Group authorization failed": "Broker: Group authorization failed",
+	} {
+		if got := essence(kafka.NewError(kafka.ErrAuthentication, text, false)); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 
@@ -96,7 +164,7 @@ func TestEveryWrongSettingIsNamed(t *testing.T) {
 		"excluding option": {map[string]string{"KAFKA_OPTIONS": "group.protocol=consumer,session.timeout.ms=6000"}, []string{"KAFKA_OPTIONS or the KAFKA_ certificate files: "}},
 		"options": {
 			map[string]string{"KAFKA_OPTIONS": "no.such=1,linger.ms=soon,enable.auto.commit=true,enable.auto.offset.store=true,auto.offset.reset=latest,isolation.level=read_uncommitted," +
-				"group.id=x,bootstrap.servers=x,acks=1,enable.idempotence=false,partition.assignment.strategy=range,sasl.password=hunter2,go.batch.producer=true"},
+				"group.id=x,bootstrap.servers=x,acks=1,enable.idempotence=false,partition.assignment.strategy=range,sasl.password=hunter2,go.batch.producer=true,ssl.key.pem=hunter2"},
 			[]string{
 				"KAFKA_OPTIONS: leave out acks: ", "KAFKA_OPTIONS: leave out auto.offset.reset: ", "KAFKA_OPTIONS: leave out bootstrap.servers: use KAFKA_BROKERS",
 				"KAFKA_OPTIONS: leave out enable.auto.commit: ", "KAFKA_OPTIONS: leave out enable.auto.offset.store: ", "KAFKA_OPTIONS: leave out enable.idempotence: ",

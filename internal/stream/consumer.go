@@ -3,6 +3,8 @@ package stream
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,9 +39,9 @@ type Consumer struct {
 	// Of the polling goroutine alone.
 	chunk    chunk
 	fatal    error
+	login    *login
 	outworn  bool              // the client is to be replaced
 	topicIDs map[string]string // of what the client has read, by the topic's name
-	trouble  map[string]bool   // what was logged of the connection since it was last well
 	missing  map[string]bool
 
 	commits   sync.Mutex                 // held by the one commit under way, and while the client is replaced
@@ -48,6 +50,8 @@ type Consumer struct {
 	mu      sync.Mutex
 	owned   map[record.Partition]*partition
 	holding bool // the reader takes nothing, so every partition is paused
+	// trouble is what was logged of the connection since it was last well, by kind.
+	trouble map[string]string
 	suspect bool // the log has lost the next offset of some partition
 }
 
@@ -62,9 +66,11 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		cfg: cfg, log: log, client: client, scout: scout{client: client, admin: admin, group: cfg.GroupID},
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
-		trouble: map[string]bool{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
+		trouble: map[string]string{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
 		committed: map[record.Partition]int64{}, topicIDs: map[string]string{},
 	}
+	// A client that replaces this one has to log in with the password of then.
+	c.login = newLogin(cfg, func(username, password string) error { return c.client.SetSaslCredentials(username, password) })
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.lastPoll.Store(time.Now().UnixNano())
 	return c, nil
@@ -124,6 +130,14 @@ func (c *Consumer) Resume(partitions ...record.Partition) error {
 		}
 	}
 	return c.regulate(partitions)
+}
+
+// Troubles returns what keeps the brokers from being used, each as a sentence;
+// nothing where all is well.
+func (c *Consumer) Troubles() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Values(c.trouble))
 }
 
 // Watermarks returns the first offset of a partition's log, as of its assignment,

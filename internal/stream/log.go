@@ -36,28 +36,53 @@ func forwardLogs(lines <-chan kafka.LogEvent, log zerolog.Logger, connection *co
 // complain handles an error that the client met on its own; it retries by itself
 // all that are not fatal.
 func (c *Consumer) complain(e kafka.Error) {
-	switch {
+	switch code := e.Code(); {
 	case e.IsFatal():
-		c.insist("read from Kafka", fmt.Errorf("%w: %s", e, remedy(e.Code())))
-	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrLogTruncation:
+		c.insist("read from Kafka", fmt.Errorf("%w: %s", e, remedy(code)))
+	case code == kafka.ErrAutoOffsetReset || code == kafka.ErrLogTruncation:
 		c.doubt()
-	case e.Code() == kafka.ErrAllBrokersDown:
-		c.worry(c.unreachable())
+	case refusesLogin(code):
+		c.worry(troubleLogin, "Kafka refuses the login: "+essence(e)+"; check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD (a changed KAFKA_SASL_PASSWORD_FILE is read by itself) and KAFKA_SASL_MECHANISM; trying on")
+		if err := c.login.renew(); err != nil {
+			c.log.Warn().Err(err).Msg("use the new password of KAFKA_SASL_PASSWORD_FILE")
+		}
+	case distrusts(e):
+		c.worry(troubleTLS, "Kafka cannot be talked to safely: "+essence(e)+"; check KAFKA_CA_FILE, KAFKA_CERT_FILE, the names in KAFKA_BROKERS, and how long the certificates are valid; trying on")
+	case code == kafka.ErrAllBrokersDown:
+		c.worry(troubleAway, c.unreachable())
 	case isUnreachable(e): // one broker of several
 		c.log.Debug().Err(e).Msg("a Kafka broker does not answer")
-	case e.Code() == kafka.ErrUnknownTopicOrPart || e.Code() == kafka.ErrUnknownTopic:
+	case code == kafka.ErrUnknownTopicOrPart || code == kafka.ErrUnknownTopic:
 		// report names missing topics
 	default:
-		c.worry(e.Error())
+		c.worry(code.String(), explainRefusal(e, e))
 	}
 }
 
-// worry logs what is wrong with the connection once, however often it is met,
-// until all is well.
-func (c *Consumer) worry(trouble string) {
-	if !c.trouble[trouble] {
-		c.trouble[trouble] = true
-		c.log.Warn().Msg(trouble)
+// The kinds of trouble with a connection; others are named by their error code.
+const (
+	troubleLogin = "login"
+	troubleTLS   = "tls"
+	troubleAway  = "away"
+)
+
+// worry logs each kind of trouble with the connection once, however often it is
+// met, until all is well. That nobody answers is no news where it is known why.
+func (c *Consumer) worry(kind, words string) {
+	c.mu.Lock()
+	_, known := c.trouble[kind]
+	_, login := c.trouble[troubleLogin]
+	_, trust := c.trouble[troubleTLS]
+	known = known || kind == troubleAway && (login || trust)
+	if !known {
+		c.trouble[kind] = words
+		if kind == troubleLogin || kind == troubleTLS {
+			delete(c.trouble, troubleAway)
+		}
+	}
+	c.mu.Unlock()
+	if !known {
+		c.log.Warn().Msg(words)
 	}
 }
 
@@ -65,17 +90,45 @@ func (c *Consumer) unreachable() string {
 	return fmt.Sprintf("cannot reach Kafka at %s; trying on", strings.Join(c.cfg.Brokers, ","))
 }
 
+// distrusts tells that one side does not trust the other's certificate. A broker's
+// refusal comes as a connection that ended, with the alert in its words (2.15 with
+// TLS 1.3). Of a broker's certificate that has expired the client says only that it
+// could not be verified.
+func distrusts(e kafka.Error) bool {
+	return e.Code() == kafka.ErrSsl || e.Code() == kafka.ErrTransport && strings.Contains(e.Error(), "SSL alert")
+}
+
+// essence is an error without what differs from one attempt to the next, which
+// librdkafka (2.15) puts in front and behind: the connection's name and its times.
+func essence(e kafka.Error) string {
+	text, _, _ := strings.Cut(e.Error(), " (after ")
+	if name, rest, found := strings.Cut(text, ": "); found && strings.Contains(name, "://") {
+		return rest
+	}
+	return text
+}
+
+// explainRefusal says what to do about an operation that the brokers' ACLs forbid.
+// err is e with what was being done.
+func explainRefusal(e kafka.Error, err error) string {
+	switch e.Code() {
+	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrClusterAuthorizationFailed:
+		return err.Error() + "; give this user the ACLs that docs/security.md lists; trying on"
+	default:
+		return err.Error()
+	}
+}
+
 // report logs what a look tells of the connection and of missing topics, once each.
 func (c *Consumer) report(f findings) {
 	var kafkaError kafka.Error
 	switch {
-	case f.err == nil && len(c.trouble) > 0:
-		clear(c.trouble)
-		c.log.Info().Msg("Kafka answers again")
+	case f.err == nil:
+		c.relax()
 	case errors.As(f.err, &kafkaError) && !isUnreachable(kafkaError):
-		c.worry(f.err.Error())
-	case f.err != nil:
-		c.worry(c.unreachable())
+		c.worry(kafkaError.Code().String(), explainRefusal(kafkaError, f.err))
+	default:
+		c.worry(troubleAway, c.unreachable())
 	}
 	if f.err != nil {
 		return
@@ -92,6 +145,17 @@ func (c *Consumer) report(f findings) {
 		}
 	}
 	c.missing = missing
+}
+
+// relax forgets troubles when the brokers have answered.
+func (c *Consumer) relax() {
+	c.mu.Lock()
+	troubled := len(c.trouble) > 0
+	clear(c.trouble)
+	c.mu.Unlock()
+	if troubled {
+		c.log.Info().Msg("Kafka answers again")
+	}
 }
 
 // isUnreachable tells that no broker answers from that one answers badly.

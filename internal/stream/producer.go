@@ -39,7 +39,7 @@ func NewProducer(cfg Config, log zerolog.Logger) (*Producer, error) {
 	}
 	p := &Producer{client: client, connection: &connection{}, done: make(chan struct{})}
 	go forwardLogs(client.Logs(), log, p.connection)
-	go p.report(log)
+	go p.report(newLogin(cfg, client.SetSaslCredentials), log)
 	return p, nil
 }
 
@@ -105,7 +105,7 @@ func (p *Producer) Close() error {
 }
 
 // report tells each record's fate, until Close.
-func (p *Producer) report(log zerolog.Logger) {
+func (p *Producer) report(login *login, log zerolog.Logger) {
 	defer close(p.done)
 	for event := range p.client.Events() {
 		switch e := event.(type) {
@@ -116,6 +116,11 @@ func (p *Producer) report(log zerolog.Logger) {
 			p.pending.Add(-1)
 		case kafka.Error:
 			log.Debug().Err(e).Msg("Kafka producer") // each record's own error says it too
+			if refusesLogin(e.Code()) {
+				if err := login.renew(); err != nil {
+					log.Warn().Err(err).Msg("use the new password of KAFKA_SASL_PASSWORD_FILE")
+				}
+			}
 		}
 	}
 }

@@ -21,8 +21,14 @@ func (c Config) properties() kafka.ConfigMap {
 	}
 	if c.usesSASL() {
 		p["sasl.mechanisms"] = c.SASLMechanism
-		p["sasl.username"] = c.SASLUsername
-		p["sasl.password"] = c.SASLPassword.Reveal()
+		if c.SASLMechanism == oauthBearer {
+			p["sasl.oauthbearer.method"] = "oidc"
+			p["sasl.oauthbearer.client.id"] = c.SASLUsername
+			p["sasl.oauthbearer.client.secret"] = c.SASLPassword.Reveal()
+		} else {
+			p["sasl.username"] = c.SASLUsername
+			p["sasl.password"] = c.SASLPassword.Reveal()
+		}
 	}
 	for name, file := range map[string]string{
 		"ssl.ca.location": c.CAFile, "ssl.certificate.location": c.CertFile, "ssl.key.location": c.KeyFile,

@@ -59,6 +59,7 @@ func (c *Consumer) renew() error {
 	if err := c.client.Close(); err != nil {
 		return fmt.Errorf("leave the consumer group to join it anew: %w", err)
 	}
+	c.cfg.SASLPassword, _ = c.cfg.SASLPassword.Renew() // as login may have done for the old client
 	client, admin, err := newClient(c.cfg, c.log)
 	if err != nil {
 		return err

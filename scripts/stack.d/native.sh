@@ -57,8 +57,21 @@ detach() { # service command...
 launch() { # service
   local dir=$inst/$1 port
   port=$(recorded_port "$1")
+  # The services' user owns the config folder: what it put there, such as a link to
+  # another file, must not be written to as root.
+  rm -rf "${dir:?}/config"
   mkdir -p "$dir"/{data,config,tmp,logs}
   "launch_$1"
+}
+
+# Adds what --config has for the service to its configuration.
+configure() { # service file
+  local extra=$config/$1 n edits=()
+  [[ -n $config && -d $extra ]] || return 0
+  cp -R "$extra/." "$dir/config/"
+  [[ -f $extra/append ]] || return 0
+  for n in 1 2 3 4 5 6 7 8 9; do edits+=(-e "s#@PORT+$n@#$((port + n))#g"); done
+  sed -e "s#@PORT@#$port#g" -e "s#@CONFIG@#$dir/config#g" "${edits[@]}" "$extra/append" >>"$dir/config/$2"
 }
 
 give_away() { ((EUID != 0)) || chown -R "nobody:$(id -g nobody)" "$dir"/{data,config,tmp,logs}; }
@@ -73,6 +86,7 @@ appendonly no
 # Its command line keeps the path of this file, by which scripts/stack knows it.
 set-proc-title no
 EOF
+  configure redis redis.conf
   give_away
   detach redis redis-server "$dir/config/redis.conf"
 }
@@ -106,6 +120,7 @@ group.consumer.min.session.timeout.ms=6000
 group.consumer.heartbeat.interval.ms=1000
 group.consumer.min.heartbeat.interval.ms=1000
 EOF
+  configure kafka kafka.properties
   give_away
   if [[ ! -f $dir/data/meta.properties ]]; then
     rm -rf "${dir:?}"/data/* # of an interrupted format
@@ -133,17 +148,18 @@ path.logs: $dir/logs
 # A full disk of a developer must not make indices read-only.
 cluster.routing.allocation.disk.threshold_enabled: false
 EOF
-  cp "$dist/opensearch/config/log4j2.properties" "$dir/config/"
+  configure opensearch opensearch.yml
+  cp "$opensearch/config/log4j2.properties" "$dir/config/"
   # A small JRE lacks the vector module, and Java refuses to start with it named.
   [[ $("$java_home/bin/java" --list-modules) == *jdk.incubator.vector* ]] || unwanted+="|jdk.incubator.vector"
   # The distribution's options name paths inside of itself, which all instances share.
   sed -E -e "/$unwanted/d" -e "s#=logs/#=$dir/logs/#" -e "s#HeapDumpPath=data#HeapDumpPath=$dir/logs#" \
-    "$dist/opensearch/config/jvm.options" >"$dir/config/jvm.options"
+    "$opensearch/config/jvm.options" >"$dir/config/jvm.options"
   rm -rf "${dir:?}"/tmp/*
   give_away
   detach opensearch env OPENSEARCH_JAVA_HOME="$java_home" OPENSEARCH_PATH_CONF="$dir/config" \
     OPENSEARCH_TMPDIR="$dir/tmp" OPENSEARCH_JAVA_OPTS="-Xms1g -Xmx1g -XX:-AlwaysPreTouch" \
-    "$dist/opensearch/bin/opensearch" "-Epath.data=$dir/data" # here, so that running_pid sees the folder
+    "$opensearch/bin/opensearch" "-Epath.data=$dir/data" # here, so that running_pid sees the folder
 }
 
 # Has a native service to be launched? One that lives but does not answer is given

@@ -2,14 +2,14 @@
 # What native services need of this machine: packages, a Java runtime, and the
 # downloads of Kafka and OpenSearch. Sourced by scripts/stack.
 
-# Sets java_home and dist for the services, or ends with a list of what is missing.
+# Sets java_home, dist and opensearch for the services, or ends with a list of what is missing.
 prepare_native() { # services
   need setsid util-linux util-linux
   need timeout coreutils coreutils
   [[ " $* " != *" redis "* ]] || need redis-server redis-server redis
   if [[ " $* " == *" kafka "* || " $* " == *" opensearch "* ]]; then
     need_java
-    need_dist
+    need_dist "$@"
   fi
   ((${#missing[@]} == 0)) || die "missing: $(printf '%s; ' "${missing[@]}" | sed 's/; $//')"
 }
@@ -82,31 +82,67 @@ need_java() {
   find_java || missing+=("a JDK 21 or newer (https://adoptium.net, or set OPENSEARCH_JAVA_HOME)")
 }
 
-# Downloads and verifies Kafka and OpenSearch once for all instances. Sets dist. The
-# folder gets its final name only when complete, so an interrupted download is begun anew.
-need_dist() {
+# Makes sure of Kafka (dist) and OpenSearch (opensearch), and sets these.
+need_dist() { # services
+  if [[ " $* " == *" kafka "* ]] || ! is_secured; then
+    fetch "$parts" assemble "Kafka and OpenSearch (200 MB, once)"
+    dist=$fetched opensearch=$fetched/opensearch
+  fi
+  if [[ " $* " == *" opensearch "* ]] && is_secured; then
+    fetch "$parts/secured" assemble_secured "an OpenSearch with the security plugin (190 MB, once)"
+    opensearch=$fetched/opensearch
+  fi
+}
+
+# Downloads what a folder's pom.xml names, verifies it by the folder's sums and has
+# it assembled, once for all instances. Sets fetched. That folder gets its final name
+# only when complete, so an interrupted download is begun anew.
+fetch() { # folder assembler what
   local key tmp
-  key=$(sha256sum <"$parts/downloads.sha256")
-  dist=$cache/downloads/${key:0:12}
-  [[ -d $dist ]] && return
+  key=$(sha256sum <"$1/downloads.sha256")
+  fetched=$cache/downloads/${key:0:12}
+  [[ -d $fetched ]] && return
   need mvn maven maven
   need unzip unzip unzip
   ((${#missing[@]} == 0)) || return 0
   rm -rf "$cache"/downloads/tmp.*
   tmp=$(mktemp -d "$cache/downloads/tmp.XXXXXX")
   chmod 755 "$tmp"
-  say "downloading Kafka and OpenSearch (200 MB, once)"
+  say "downloading $3"
   command -v java >/dev/null || export JAVA_HOME=$java_home
-  mvn -B -U -q -f "$parts/pom.xml" dependency:copy-dependencies -DoutputDirectory="$tmp/kafka" >"$tmp/log" 2>&1 || {
+  mvn -B -U -q -f "$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$tmp/files" >"$tmp/log" 2>&1 || {
     cat "$tmp/log" >&2
     die "Maven could not download; repeat when it can"
   }
-  (cd "$tmp/kafka" && sha256sum --quiet -c "$parts/downloads.sha256" >&2) ||
-    die "a download is not what scripts/stack.d/downloads.sha256 says"
-  [[ $(find "$tmp/kafka" -type f | wc -l) == $(wc -l <"$parts/downloads.sha256") ]] ||
-    die "there are downloads that scripts/stack.d/downloads.sha256 doesn't know"
-  unzip -q "$tmp"/kafka/opensearch-*.zip -d "$tmp"
-  rm "$tmp"/kafka/opensearch-*.zip
+  (cd "$tmp/files" && sha256sum --quiet -c "$1/downloads.sha256" >&2) ||
+    die "a download is not what $1/downloads.sha256 says"
+  [[ $(find "$tmp/files" -type f | wc -l) == $(wc -l <"$1/downloads.sha256") ]] ||
+    die "there are downloads that $1/downloads.sha256 doesn't know"
+  unzip -q "$tmp"/files/opensearch-[0-9]*.zip -d "$tmp"
+  rm "$tmp"/files/opensearch-[0-9]*.zip
   mv "$tmp"/opensearch-* "$tmp/opensearch"
-  mv "$tmp" "$dist"
+  "$2"
+  mv "$tmp" "$fetched"
+}
+
+assemble() { mv "$tmp/files" "$tmp/kafka"; }
+
+# The distribution of this version is its core alone (3.4.0): the modules that the
+# indexer needs are put together from their jars. What the plugin names as its parent,
+# the module rule-framework, is published nowhere; it works without, but for one
+# library that it takes from there.
+assemble_secured() {
+  local module plugin=$tmp/opensearch/plugins/opensearch-security
+  mkdir -p "$plugin" "$tmp/opensearch"/modules/{lang-painless,analysis-common}
+  unzip -q "$tmp"/files/opensearch-security-*.zip -d "$plugin"
+  sed -i.old 's/^extended.plugins=.*/extended.plugins=/' "$plugin/plugin-descriptor.properties"
+  rm "$plugin/plugin-descriptor.properties.old"
+  mv "$tmp"/files/commons-collections4-*.jar "$plugin/"
+  mv "$tmp"/files/analysis-common-*.jar "$tmp/opensearch/modules/analysis-common/"
+  mv "$tmp"/files/*.jar "$tmp/opensearch/modules/lang-painless/"
+  for module in lang-painless analysis-common; do
+    cp "$parts/secured/$module.properties" "$tmp/opensearch/modules/$module/plugin-descriptor.properties"
+  done
+  cp "$parts/secured/lang-painless.policy" "$tmp/opensearch/modules/lang-painless/plugin-security.policy"
+  rm -r "$tmp/files"
 }

@@ -23,6 +23,19 @@ type Instance struct {
 // whose test process was killed is removed by the next `make up`.
 func Private(t testing.TB, services ...string) *Instance {
 	t.Helper()
+	return private(t, services)
+}
+
+// Configured is Private with configuration of the test's own: see --config of
+// scripts/stack for what the folder may hold. It is read again at every start.
+// Behind TLS an address only has to take connections to count as answering.
+func Configured(t testing.TB, folder string, services ...string) *Instance {
+	t.Helper()
+	return private(t, services, "--config", folder)
+}
+
+func private(t testing.TB, services []string, options ...string) *Instance {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("-short leaves the stack out")
 	}
@@ -33,7 +46,7 @@ func Private(t testing.TB, services ...string) *Instance {
 			t.Errorf("remove the private stack: %v", err)
 		}
 	})
-	i.run("up", services...)
+	i.run("up", append(options, services...)...)
 	out, err := script("env", "--name", i.name)
 	if err != nil {
 		t.Fatal(err)
@@ -57,9 +70,9 @@ func (i *Instance) Start(service string) { i.t.Helper(); i.run("start", service)
 // Restart stops a service gracefully and starts it again.
 func (i *Instance) Restart(service string) { i.t.Helper(); i.run("restart", service) }
 
-func (i *Instance) run(command string, services ...string) {
+func (i *Instance) run(command string, args ...string) {
 	i.t.Helper()
-	if _, err := script(append([]string{command, "--name", i.name}, services...)...); err != nil {
+	if _, err := script(append([]string{command, "--name", i.name}, args...)...); err != nil {
 		i.t.Fatal(err)
 	}
 }

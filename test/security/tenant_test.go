@@ -1,0 +1,276 @@
+//go:build security
+
+package security
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// build compiles the program once, for all tests of this package.
+var build = sync.OnceValues(func() (path string, err error) {
+	dir, err := os.MkdirTemp("", "indexer-security-")
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, "indexer")
+	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/indexer").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build cmd/indexer: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// tenant is the program with topics, indices and users of one test's own: run,
+// setup and produce each have the rights of docs/security.md and no more.
+type tenant struct {
+	*services
+	prefix    string
+	passwords map[string]string // of each user
+}
+
+// newTenant makes the users and what `setup` makes.
+func newTenant(t *testing.T, s *services) *tenant {
+	t.Helper()
+	own := *s
+	own.t = t
+	x := &tenant{services: &own, prefix: "t" + strings.ToLower(rand.Text()[:10]) + "-", passwords: map[string]string{}}
+	for _, user := range []string{"indexer-run", "indexer-setup", "indexer-produce"} {
+		password := "pass-" + rand.Text()
+		x.passwords[user] = password
+		x.setPassword(x.prefix+user, password)
+		x.allow(x.acls(user, x.prefix, x.prefix+user))
+		if user != "indexer-produce" {
+			x.searchUser(x.prefix+user, password)
+			x.role(user, x.prefix)
+			x.give(user, x.prefix, x.prefix+user)
+		}
+	}
+	x.redisUser(x.prefix+"indexer-run", x.passwords["indexer-run"])
+	x.trust.files(x.dir, "redis-client", "redis-client", soon)
+	if code, out := x.command("indexer-setup", nil, "setup", "--partitions", "2"); code != 0 {
+		t.Fatalf("setup: exit code %d\n%s", code, out)
+	}
+	return x
+}
+
+// settings are those of the program with passwords, as a user.
+func (x *tenant) settings(user string) map[string]string {
+	return map[string]string{
+		"KAFKA_BROKERS":           x.brokers("scram"),
+		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+		"KAFKA_SASL_MECHANISM":    "SCRAM-SHA-512",
+		"KAFKA_SASL_USERNAME":     x.prefix + user,
+		"KAFKA_SASL_PASSWORD":     x.passwords[user],
+		"KAFKA_CA_FILE":           x.ca,
+		"KAFKA_TOPIC_PREFIX":      x.prefix,
+		"KAFKA_TOPICS":            "post.created,post.updated,post.deleted,artist.created,artist.updated",
+		"KAFKA_GROUP_ID":          x.prefix + "search-indexer",
+		"KAFKA_DLQ_TOPIC":         x.prefix + "search-indexer.dlq",
+		"OPENSEARCH_URLS":         x.stack.OpenSearch,
+		"OPENSEARCH_USERNAME":     x.prefix + user,
+		"OPENSEARCH_PASSWORD":     x.passwords[user],
+		"OPENSEARCH_CA_FILE":      x.ca,
+		"OPENSEARCH_INDEX_PREFIX": x.prefix,
+		"OPENSEARCH_REPLICAS":     "0",
+		"REDIS_URL":               x.redisURL(x.prefix+"indexer-run", x.passwords["indexer-run"]),
+		"REDIS_CA_FILE":           x.ca,
+		"REDIS_CERT_FILE":         x.dir + "/redis-client.pem",
+		"REDIS_KEY_FILE":          x.dir + "/redis-client.key",
+		"LOG_LEVEL":               "debug",
+	}
+}
+
+// program returns a command of the program with settings changed; "" unsets one.
+func (x *tenant) program(user string, change map[string]string, args ...string) *exec.Cmd {
+	x.t.Helper()
+	path, err := build()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	settings := x.settings(user)
+	maps.Copy(settings, change)
+	cmd := exec.CommandContext(context.Background(), path, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + x.dir}
+	for name, value := range settings {
+		if value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	return cmd
+}
+
+// command runs the program to its end.
+func (x *tenant) command(user string, change map[string]string, args ...string) (code int, output string) {
+	x.t.Helper()
+	cmd := x.program(user, change, args...)
+	timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	out, _ := cmd.CombinedOutput() // the exit code is what counts
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// publish publishes invented events.
+func (x *tenant) publish(count int) {
+	x.t.Helper()
+	if code, out := x.command("indexer-produce", nil, "produce", "--count", strconv.Itoa(count)); code != 0 {
+		x.t.Fatalf("produce: exit code %d\n%s", code, out)
+	}
+}
+
+// worker is a running `indexer run`.
+type worker struct {
+	t       *testing.T
+	cmd     *exec.Cmd
+	address string
+	log     *lockedBuffer
+	ended   chan struct{}
+}
+
+// start runs a worker until stop or the end of the test.
+func (x *tenant) start(change map[string]string) *worker {
+	x.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	w := &worker{t: x.t, address: listener.Addr().String(), log: &lockedBuffer{}, ended: make(chan struct{})}
+	_ = listener.Close()
+	w.cmd = x.program("indexer-run", change, "run")
+	w.cmd.Env = append(w.cmd.Env, "HTTP_ADDR="+w.address)
+	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
+	if err := w.cmd.Start(); err != nil {
+		x.t.Fatal(err)
+	}
+	go func() {
+		_ = w.cmd.Wait() // the exit code is what stop looks at
+		close(w.ended)
+	}()
+	x.t.Cleanup(func() {
+		_ = w.cmd.Process.Kill()
+		<-w.ended
+		if x.t.Failed() {
+			x.t.Logf("the worker's log:\n%s", w.tail())
+		}
+	})
+	return w
+}
+
+// stop ends the worker, which must drain.
+func (w *worker) stop() {
+	w.t.Helper()
+	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		w.t.Fatal(err)
+	}
+	select {
+	case <-w.ended:
+	case <-time.After(time.Minute):
+		w.t.Fatal("the worker does not end")
+	}
+	if code := w.cmd.ProcessState.ExitCode(); code != 0 {
+		w.t.Errorf("exit code %d", code)
+	}
+}
+
+func (w *worker) get(path string) string {
+	response, err := http.Get("http://" + w.address + path)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, _ := io.ReadAll(response.Body)
+	return string(body)
+}
+
+// says waits until a line of the log above debug holds all parts.
+func (w *worker) says(parts ...string) {
+	w.t.Helper()
+	await(w.t, fmt.Sprintf("line with %q", parts), func() bool { return w.count(parts...) > 0 })
+}
+
+// count counts the lines of the log above debug that hold all parts.
+func (w *worker) count(parts ...string) int {
+	n := 0
+lines:
+	for line := range strings.Lines(w.log.String()) {
+		if strings.Contains(line, `"level":"debug"`) {
+			continue
+		}
+		for _, part := range parts {
+			if !strings.Contains(line, part) {
+				continue lines
+			}
+		}
+		n++
+	}
+	return n
+}
+
+// indexed waits until the worker has done with n records, none of them dead.
+func (w *worker) indexed(n int) {
+	w.t.Helper()
+	await(w.t, fmt.Sprintf("%d events in the index", n), func() bool {
+		return w.sum("indexer_events_total") >= n
+	})
+	if dead := w.sum("indexer_dead_letters_total"); dead > 0 {
+		w.t.Errorf("%d dead letters", dead)
+	}
+}
+
+// sum adds up the series of a metric.
+func (w *worker) sum(metric string) int {
+	total := 0.0
+	for _, match := range regexp.MustCompile(`(?m)^`+metric+`(?:\{.*\})? (\S+)$`).FindAllStringSubmatch(w.get("/metrics"), -1) {
+		value, _ := strconv.ParseFloat(match[1], 64)
+		total += value
+	}
+	return int(total)
+}
+
+func (w *worker) tail() string {
+	lines := strings.Split(w.log.String(), "\n")
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
+}
+
+// lockedBuffer is a buffer for a process that writes while a test reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func pid(w *worker) string { return strconv.Itoa(w.cmd.Process.Pid) }
