@@ -69,7 +69,7 @@ func post(t *testing.T, url, authorization string) (*http.Response, string) {
 }
 
 func TestAdmin(t *testing.T) {
-	url, told := serveAdmin(t, token)
+	url, told := serveAdmin(t, config.NewSecret(token))
 	const right, place = "Bearer " + token, "?topic=post.created&partition=3"
 	for name, tt := range map[string]struct {
 		path, authorization string
@@ -113,7 +113,7 @@ func TestAdmin(t *testing.T) {
 }
 
 func TestNoAdminWithoutToken(t *testing.T) {
-	url, told := serveAdmin(t, "")
+	url, told := serveAdmin(t, config.Secret{})
 	for _, authorization := range []string{"", "Bearer ", "Bearer " + token} {
 		if resp, _ := post(t, url+"/admin/pause?topic=post.created&partition=3", authorization); resp.StatusCode != 404 || len(*told) > 0 {
 			t.Errorf("with %q: %d, told %v", authorization, resp.StatusCode, *told)
@@ -122,14 +122,14 @@ func TestNoAdminWithoutToken(t *testing.T) {
 }
 
 func TestShortTokenIsRefused(t *testing.T) {
-	err := web.Config{Addr: "8080", AdminToken: "hunter2"}.Validate()
+	err := web.Config{Addr: "8080", AdminToken: config.NewSecret("hunter2")}.Validate()
 	if err == nil || !strings.Contains(err.Error(), "HTTP_ADDR: ") || !strings.Contains(err.Error(), "ADMIN_TOKEN: ") {
 		t.Errorf("want both settings named: %v", err)
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the error shows the token: %v", err)
 	}
-	if err := (web.Config{Addr: ":8080", AdminToken: token}).Validate(); err != nil {
+	if err := (web.Config{Addr: ":8080", AdminToken: config.NewSecret(token)}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

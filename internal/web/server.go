@@ -33,7 +33,7 @@ func (c Config) Validate() error {
 	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: the port of %q must be a number from 0 (any free one) to 65535", c.Addr))
 	}
-	if n := len(c.AdminToken); 0 < n && n < shortestToken {
+	if n := len(c.AdminToken.Reveal()); 0 < n && n < shortestToken {
 		wrong = append(wrong, fmt.Errorf("ADMIN_TOKEN: has %d bytes, which can be guessed; use %d or more, such as of `openssl rand -hex 16`", n, shortestToken))
 	}
 	return errors.Join(wrong...)
@@ -120,7 +120,7 @@ func (v Views) routes(admin config.Secret) http.Handler {
 		respond(w, http.StatusOK, v.Status(r.Context()))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(v.Metrics, promhttp.HandlerOpts{}))
-	if admin != "" && v.Pause != nil {
+	if admin.IsSet() && v.Pause != nil {
 		mux.Handle("POST /admin/pause", authorized(admin, v.pause(true)))
 		mux.Handle("POST /admin/resume", authorized(admin, v.pause(false)))
 	}
