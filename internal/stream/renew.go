@@ -65,7 +65,7 @@ func (c *Consumer) renew() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.client, c.scout.client, c.scout.admin = client, client, admin
+	c.client, c.scout.member, c.scout.admin = client, client, admin
 	clear(c.topicIDs)
 	clear(c.committed)
 	c.outworn, c.suspect, c.chunk = false, false, chunk{}

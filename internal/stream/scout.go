@@ -29,8 +29,8 @@ type place struct {
 // scout asks the brokers. Its methods block until they answer or ctx ends, and
 // may be called from several goroutines.
 type scout struct {
-	client *kafka.Consumer
 	admin  *kafka.AdminClient
+	member *kafka.Consumer // of the group; nil where the question comes from outside
 	group  string
 }
 
@@ -123,15 +123,12 @@ func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, e
 	return found, nil
 }
 
-// committed asks by the member itself. The admin client's question goes to the
-// group's coordinator too, and aborts the whole process where the coordinator goes
-// away meanwhile (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0'
-// of librdkafka 2.15; its issue 4605).
 func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]place, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	ask := s.committedFromOutside
+	if s.member != nil {
+		ask = s.committedOfMember
 	}
-	answer, err := s.client.Committed(partitions, int(committedTimeout.Milliseconds()))
+	answer, err := ask(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +144,31 @@ func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition)
 	return found, errors.Join(failed...)
 }
 
+// committedOfMember is for workers. The admin client's question goes to the group's
+// coordinator too, and aborts the whole process where that goes away meanwhile
+// (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0' failed, in
+// librdkafka 2.15; its issue 4605 and pull request 5397).
+func (s scout) committedOfMember(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
+	const patience = 3 * time.Second // short, since the end of ctx does not end it
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.member.Committed(partitions, int(patience.Milliseconds()))
+}
+
+func (s scout) committedFromOutside(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
+	answer, err := s.admin.ListConsumerGroupOffsets(ctx,
+		[]kafka.ConsumerGroupTopicPartitions{{Group: s.group, Partitions: partitions}}, requestTimeout(ctx))
+	if err != nil {
+		return nil, err
+	}
+	var all []kafka.TopicPartition
+	for _, group := range answer.ConsumerGroupsTopicPartitions {
+		all = append(all, group.Partitions...)
+	}
+	return all, nil
+}
+
 // requestTimeout bounds a request as ctx does: the client's own bound is 60 s.
 func requestTimeout(ctx context.Context) kafka.AdminOptionRequestTimeout {
 	deadline, ok := ctx.Deadline()
@@ -156,11 +178,7 @@ func requestTimeout(ctx context.Context) kafka.AdminOptionRequestTimeout {
 	return kafka.SetAdminRequestTimeout(max(time.Until(deadline), time.Millisecond))
 }
 
-const (
-	lookTimeout = 10 * time.Second
-	// committedTimeout is short, since the end of a context does not end the question.
-	committedTimeout = 3 * time.Second
-)
+const lookTimeout = 10 * time.Second
 
 // metadataPrefix marks the text that is committed beside an offset.
 const metadataPrefix = "topic-id="
