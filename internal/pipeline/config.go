@@ -12,6 +12,7 @@ type Config struct {
 	MaxBytes    int           `env:"BATCH_MAX_BYTES, default=5242880" doc:"A bulk request is sent once this many bytes wait, and holds no more unless one document alone is larger. 1024 to 104857600; stay below OpenSearch's http.max_content_length."`
 	MaxWait     time.Duration `env:"BATCH_MAX_WAIT, default=20ms" doc:"The longest that an event waits for others before its bulk request is sent. 0s to 1m; it adds to the time until an event is searchable."`
 	Concurrency int           `env:"BULK_CONCURRENCY, default=4" doc:"Bulk requests under way at once. 1 to 64. Memory in flight is bounded by BATCH_MAX_BYTES times this plus 2."`
+	Guard       int           `env:"REJECTION_GUARD, default=100" doc:"Once OpenSearch has refused this many documents of an entity, and more than it took lately, the worker holds that entity back instead of emptying its topics into the dead letters. 0 to 1000000; 0 turns the guard off."`
 	Shutdown    time.Duration `env:"SHUTDOWN_TIMEOUT, default=25s" doc:"How long to drain at SIGTERM and when partitions move to another worker; what is not written by then is left uncommitted for the next owner. 1s to 5m; Kubernetes must wait longer than this."`
 }
 
@@ -22,6 +23,7 @@ func (c Config) Validate() error {
 		within("BATCH_MAX_BYTES", c.MaxBytes, 1024, 100<<20),
 		within("BATCH_MAX_WAIT", c.MaxWait, 0, time.Minute),
 		within("BULK_CONCURRENCY", c.Concurrency, 1, 64),
+		within("REJECTION_GUARD", c.Guard, 0, 1_000_000),
 		within("SHUTDOWN_TIMEOUT", c.Shutdown, time.Second, 5*time.Minute),
 	)
 }

@@ -15,6 +15,7 @@ type lane struct {
 	entity document.Entity
 	writes int // bulk requests under way
 
+	guard     guard
 	failures  int // bulk requests in a row that came back without one document taken
 	stalled   string
 	stalledAt time.Time
@@ -101,6 +102,10 @@ func (m *Machine) pump(now time.Time) {
 func (m *Machine) judge(now time.Time, l *lane, outcomes []Outcome) {
 	reason, words, taken := "", "", false
 	for _, out := range outcomes {
+		if l.guard.tripped && out.Reason == ReasonFlood {
+			reason, words, taken = out.Reason, out.Words, false
+			break
+		}
 		if out.Result != index.Retry || out.Reason == index.ReasonConflict {
 			taken = true
 			break

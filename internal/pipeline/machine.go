@@ -116,11 +116,19 @@ func (m *Machine) id() uint64 {
 }
 
 // Room reports whether more records may be received: the memory in flight is
-// bounded.
+// bounded. What paused partitions hold does not count, up to a few times the
+// budget, or a partition whose records can't end would keep all others from theirs.
 func (m *Machine) Room() bool {
+	const most = 4 // budgets, with all that is paused
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.bytes < m.cfg.budget()
+	active := m.bytes
+	for _, part := range m.owned {
+		if part.paused != "" {
+			active -= part.bytes
+		}
+	}
+	return active < m.cfg.budget() && m.bytes < most*m.cfg.budget()
 }
 
 // Wake returns when the next Tick is due, if nothing else happens before.

@@ -358,12 +358,18 @@ func TestAStuckStartIsPaused(t *testing.T) {
 
 func TestAPartitionThatHoldsTooMuchForLongIsPaused(t *testing.T) {
 	b := newBench(t)
-	big := record.Record{Partition: tp, Value: make([]byte, 3<<20)} // budget is 4 MiB
+	big := record.Record{Partition: tp, Value: make([]byte, 5<<20)} // budget is 4 MiB
 	p := only[Prepare](b, b.step(Receive{Records: []record.Record{big}}))
 	if got := all[Pause](b.wait(4 * time.Second)); got != nil {
 		t.Fatalf("paused too early: %v", got)
 	}
+	if b.m.Room() {
+		t.Fatal("room beyond the budget")
+	}
 	only[Pause](b, b.wait(3*time.Second))
+	if !b.m.Room() {
+		t.Fatal("what a paused partition holds keeps all others waiting")
+	}
 	b.step(Prepared{Batch: p.Batch, Results: []Preparation{{Duplicate: true}}})
 	only[Resume](b, b.wait(time.Second))
 	b.wantEnded("0 duplicate")

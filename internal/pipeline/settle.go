@@ -11,6 +11,7 @@ func (m *Machine) written(now time.Time, in Written) {
 	l, batch := m.writes[in.Write].lane, m.writes[in.Write].batch
 	delete(m.writes, in.Write)
 	l.writes--
+	l.guard.watch(m.cfg.Guard, in.Outcomes)
 	m.judge(now, l, in.Outcomes)
 	var marks []MarkEntry
 	for i, w := range batch {

@@ -314,6 +314,8 @@ func remedy(reason string) string {
 		return "lift the index's write block; OpenSearch sets one itself when its disk is full"
 	case index.ReasonUnsafe:
 		return "mend the template, then run `indexer setup` and let the aliases point to a new index"
+	case ReasonFlood:
+		return "mend the mapping, and it goes on by itself; if the events are at fault, set REJECTION_GUARD=0 to let them become dead letters, whose dlq.error has OpenSearch's words"
 	case index.ReasonThrottled:
 		return "none is needed if it passes; else give OpenSearch more nodes or memory"
 	case index.ReasonNetwork, index.ReasonUnavailable:
