@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -98,8 +99,10 @@ func (c *Consumer) remember(answer []kafka.TopicPartition, err error) error {
 // partition can go to another member, in the group's present generation (a member
 // that was put out has none, and is refused). Even a late one would only have
 // records read again.
-func (c *Consumer) lower(starts map[record.Partition]place) bool {
-	c.commits.Lock()
+func (c *Consumer) lower(ctx context.Context, starts map[record.Partition]place) bool {
+	if !c.lockCommits(ctx) {
+		return false
+	}
 	defer c.commits.Unlock()
 	var offsets []kafka.TopicPartition
 	for id, at := range starts {
@@ -119,4 +122,17 @@ func (c *Consumer) lower(starts map[record.Partition]place) bool {
 		time.AfterFunc(retryInterval, c.lookSoon)
 	}
 	return err == nil
+}
+
+// lockCommits waits for the commit under way, which takes up to 45 s while the
+// brokers are away, but not past the end of ctx: a worker that is to end would not.
+func (c *Consumer) lockCommits(ctx context.Context) bool {
+	for !c.commits.TryLock() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(soonWait):
+		}
+	}
+	return true
 }

@@ -63,7 +63,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		return nil, err
 	}
 	c := &Consumer{
-		cfg: cfg, log: log, client: client, scout: scout{client: client, admin: admin, group: cfg.GroupID},
+		cfg: cfg, log: log, client: client, scout: scout{admin: admin, member: client, group: cfg.GroupID},
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]string{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},

@@ -38,7 +38,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 			return err
 		}
 		if c.outworn {
-			if err := c.renew(); err != nil {
+			if err := c.renew(ctx); err != nil {
 				return err
 			}
 		}

@@ -52,8 +52,10 @@ func (c *Consumer) retire(ctx context.Context, remade []string) {
 
 // renew replaces the client by a new one, which joins the group anew. Nothing is
 // owned, and nobody looks around.
-func (c *Consumer) renew() error {
-	c.commits.Lock()
+func (c *Consumer) renew(ctx context.Context) error {
+	if !c.lockCommits(ctx) {
+		return nil
+	}
 	defer c.commits.Unlock()
 	c.joined.Store(false)
 	if err := c.client.Close(); err != nil {
@@ -66,7 +68,7 @@ func (c *Consumer) renew() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.client, c.scout.client, c.scout.admin = client, client, admin
+	c.client, c.scout.member, c.scout.admin = client, client, admin
 	clear(c.topicIDs)
 	clear(c.committed)
 	c.outworn, c.suspect, c.chunk = false, false, chunk{}

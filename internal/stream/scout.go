@@ -30,8 +30,8 @@ type place struct {
 // scout asks the brokers. Its methods block until they answer or ctx ends, and
 // may be called from several goroutines.
 type scout struct {
-	client *kafka.Consumer // nil where there is no member
 	admin  *kafka.AdminClient
+	member *kafka.Consumer // of the group; nil where the question comes from outside
 	group  string
 }
 
@@ -126,9 +126,12 @@ func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, e
 	return found, nil
 }
 
-// committed returns where the group has come to.
 func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]place, error) {
-	answer, err := s.askCoordinator(ctx, partitions)
+	ask := s.committedFromOutside
+	if s.member != nil {
+		ask = s.committedOfMember
+	}
+	answer, err := ask(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -144,27 +147,29 @@ func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition)
 	return found, errors.Join(failed...)
 }
 
-// askCoordinator asks by the member itself where there is one. The admin client's
-// question aborts the whole process where the coordinator goes away meanwhile
-// (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0' of librdkafka
-// 2.15; its issue 4605): a worker must not risk that, a command that looks once may.
-func (s scout) askCoordinator(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
+// committedOfMember is for workers. The admin client's question goes to the group's
+// coordinator too, and aborts the whole process where that goes away meanwhile
+// (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0' failed, in
+// librdkafka 2.15; its issue 4605 and pull request 5397).
+func (s scout) committedOfMember(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
+	const patience = 3 * time.Second // short, since the end of ctx does not end it
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.client != nil {
-		return s.client.Committed(partitions, int(committedTimeout.Milliseconds()))
-	}
-	asked := []kafka.ConsumerGroupTopicPartitions{{Group: s.group, Partitions: partitions}}
-	answer, err := s.admin.ListConsumerGroupOffsets(ctx, asked, requestTimeout(ctx))
+	return s.member.Committed(partitions, int(patience.Milliseconds()))
+}
+
+func (s scout) committedFromOutside(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
+	answer, err := s.admin.ListConsumerGroupOffsets(ctx,
+		[]kafka.ConsumerGroupTopicPartitions{{Group: s.group, Partitions: partitions}}, requestTimeout(ctx))
 	if err != nil {
 		return nil, err
 	}
-	var found []kafka.TopicPartition
+	var all []kafka.TopicPartition
 	for _, group := range answer.ConsumerGroupsTopicPartitions {
-		found = append(found, group.Partitions...)
+		all = append(all, group.Partitions...)
 	}
-	return found, nil
+	return all, nil
 }
 
 // requestTimeout bounds a request as ctx does: the client's own bound is 60 s.
@@ -176,11 +181,7 @@ func requestTimeout(ctx context.Context) kafka.AdminOptionRequestTimeout {
 	return kafka.SetAdminRequestTimeout(max(time.Until(deadline), time.Millisecond))
 }
 
-const (
-	lookTimeout = 10 * time.Second
-	// committedTimeout is short, since the end of a context does not end the question.
-	committedTimeout = 3 * time.Second
-)
+const lookTimeout = 10 * time.Second
 
 // metadataPrefix marks the text that is committed beside an offset.
 const metadataPrefix = "topic-id="
