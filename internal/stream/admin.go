@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -20,6 +21,7 @@ import (
 type Admin struct {
 	client     *kafka.AdminClient
 	connection *connection
+	logs       sync.WaitGroup
 }
 
 // NewAdmin makes an Admin. No broker needs to answer yet; an error means that the
@@ -32,12 +34,15 @@ func NewAdmin(cfg Config, log zerolog.Logger) (*Admin, error) {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
 	}
 	a := &Admin{client: client, connection: &connection{}}
-	go forwardLogs(client.Logs(), log, a.connection)
+	a.logs.Go(func() { forwardLogs(client.Logs(), log, a.connection) })
 	return a, nil
 }
 
-// Close frees the connections.
-func (a *Admin) Close() { a.client.Close() }
+// Close frees the connections. Nothing is logged after it.
+func (a *Admin) Close() {
+	a.client.Close()
+	a.logs.Wait()
+}
 
 // TopicSpec is a topic to be made.
 type TopicSpec struct {

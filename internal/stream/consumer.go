@@ -33,6 +33,7 @@ type Consumer struct {
 	closing  context.Context // ends at Close
 	close    context.CancelFunc
 	running  sync.Mutex // held by Run
+	logs     sync.WaitGroup
 	lastPoll atomic.Int64
 	joined   atomic.Bool
 
@@ -58,17 +59,18 @@ type Consumer struct {
 // NewConsumer makes a group member. It joins when Run is called. No broker needs
 // to answer yet; an error means that the settings are wrong.
 func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
-	client, admin, err := newClient(cfg, log)
-	if err != nil {
-		return nil, err
-	}
 	c := &Consumer{
-		cfg: cfg, log: log, client: client, scout: scout{admin: admin, member: client, group: cfg.GroupID},
+		cfg: cfg, log: log,
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]string{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
 		committed: map[record.Partition]int64{}, topicIDs: map[string]string{},
 	}
+	client, admin, err := newClient(cfg, log, &c.logs)
+	if err != nil {
+		return nil, err
+	}
+	c.client, c.scout = client, scout{admin: admin, member: client, group: cfg.GroupID}
 	// A client that replaces this one has to log in with the password of then.
 	c.login = newLogin(cfg, func(username, password string) error { return c.client.SetSaslCredentials(username, password) })
 	c.closing, c.close = context.WithCancel(context.Background())
@@ -96,6 +98,7 @@ func (c *Consumer) Close() error {
 	if err := c.client.Close(); err != nil {
 		return fmt.Errorf("leave the consumer group: %w", err)
 	}
+	c.logs.Wait()
 	return nil
 }
 

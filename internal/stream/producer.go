@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type Producer struct {
 	client     *kafka.Producer
 	connection *connection
+	logs       sync.WaitGroup
 	done       chan struct{} // closed when every delivery has been reported
 	// pending counts the records whose delivered has not returned yet: the client
 	// forgets a record when it hands its report over.
@@ -38,7 +40,7 @@ func NewProducer(cfg Config, log zerolog.Logger) (*Producer, error) {
 		return nil, fmt.Errorf("make Kafka producer: %w", err)
 	}
 	p := &Producer{client: client, connection: &connection{}, done: make(chan struct{})}
-	go forwardLogs(client.Logs(), log, p.connection)
+	p.logs.Go(func() { forwardLogs(client.Logs(), log, p.connection) })
 	go p.report(newLogin(cfg, client.SetSaslCredentials), log)
 	return p, nil
 }
@@ -97,6 +99,7 @@ func (p *Producer) Close() error {
 	err := p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
 	p.client.Flush(int(purgeWait.Milliseconds())) // fetches the reports of the purge
 	p.client.Close()
+	p.logs.Wait()
 	<-p.done
 	if err != nil {
 		return fmt.Errorf("give up unsent records: %w", err)

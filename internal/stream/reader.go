@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -114,9 +115,11 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, fn func(record.Record
 	if err != nil {
 		return fmt.Errorf("make Kafka consumer: %w", err)
 	}
+	var logs sync.WaitGroup
+	defer logs.Wait()
 	defer func() { _ = client.Close() }() // nothing is stored that could fail to be committed
 	p := pass{client: client, left: left, fn: fn, log: r.log, connection: &connection{}}
-	go forwardLogs(client.Logs(), r.log, p.connection)
+	logs.Go(func() { forwardLogs(client.Logs(), r.log, p.connection) })
 	if err := client.IncrementalAssign(from); err != nil {
 		return fmt.Errorf("assign partitions: %w", err)
 	}

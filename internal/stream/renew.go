@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
@@ -13,14 +14,14 @@ import (
 
 // newClient makes a client, and one for questions that shares its connections and
 // must not be used once it is closed.
-func newClient(cfg Config, log zerolog.Logger) (*kafka.Consumer, *kafka.AdminClient, error) {
+func newClient(cfg Config, log zerolog.Logger, logs *sync.WaitGroup) (*kafka.Consumer, *kafka.AdminClient, error) {
 	properties := cfg.consumerProperties()
 	properties["go.logs.channel.enable"] = true
 	client, err := kafka.NewConsumer(&properties)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make Kafka consumer: %w", err)
 	}
-	go forwardLogs(client.Logs(), log, &connection{})
+	logs.Go(func() { forwardLogs(client.Logs(), log, &connection{}) })
 	admin, err := kafka.NewAdminClientFromConsumer(client)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make Kafka admin client: %w", err)
@@ -62,7 +63,7 @@ func (c *Consumer) renew(ctx context.Context) error {
 		return fmt.Errorf("leave the consumer group to join it anew: %w", err)
 	}
 	c.cfg.SASLPassword, _ = c.cfg.SASLPassword.Renew() // as login may have done for the old client
-	client, admin, err := newClient(c.cfg, c.log)
+	client, admin, err := newClient(c.cfg, c.log, &c.logs)
 	if err != nil {
 		return err
 	}

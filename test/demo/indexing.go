@@ -19,9 +19,9 @@ func (s *story) showIndexing(ctx context.Context) error {
 	if err := setup.wait(ctx); err != nil {
 		return err
 	}
-	made := func(kind string) int { return strings.Count(setup.stdout.String(), fmt.Sprintf("%-10s created", kind)) }
-	s.page.check(fmt.Sprintf("indexer setup    made %d topics and %d indices (%s)", made("topics"), made("indices"), seconds(began)),
-		unless(made("topics") == 7 && made("indices") == 2, "6 topics, that of the dead letters and 2 indices were expected"))
+	made := func(kind string) int { return strings.Count(setup.stdout.String(), fmt.Sprintf("%-9s created ", kind)) }
+	s.page.check(fmt.Sprintf("indexer setup    made %d topics and %d indices (%s)", made("topic"), made("index"), seconds(began)),
+		unless(made("topic") == 7 && made("index") == 2, "6 topics, that of the dead letters and 2 indices were expected"))
 
 	if s.publisher, err = s.start("produce", "--json"); err != nil {
 		return err
