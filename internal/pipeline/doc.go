@@ -14,6 +14,7 @@
 //	machine.go   Prepared    a duplicate ends; a broken one becomes a letter;
 //	                         a good one joins the waiting events of its document
 //	documents.go take        documents that wait are taken into one bulk request
+//	lane.go      pump        one request is of one entity; it goes when it is due
 //	settle.go    Written     each outcome ends the records behind it, or sends them
 //	                         back to wait (retry) or to the dead letters (rejected)
 //	tracker.go   end         the partition's position moves up to the first record

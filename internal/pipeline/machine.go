@@ -18,16 +18,15 @@ const (
 
 // item is one record from Receive until it has ended.
 type item struct {
-	part      *partition
-	number    int64 // in the partition's tracker
-	record    *record.Record
-	event     handlers.Event
-	change    handlers.Change
-	rejection *handlers.Rejection
-	received  time.Time
-	retries   int // of its letter
-	refused   bool
-	ended     bool
+	part     *partition
+	number   int64 // in the partition's tracker
+	record   *record.Record
+	event    handlers.Event
+	change   handlers.Change
+	received time.Time
+	retries  int // of its letter
+	refused  bool
+	ended    bool
 }
 
 // Machine decides what happens to every record. It has no goroutines, no clock
@@ -184,7 +183,7 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 			continue
 		}
 		p := &in.Results[i]
-		it.event, it.change, it.rejection = p.Event, p.Change, p.Rejection
+		it.event, it.change = p.Event, p.Change
 		switch {
 		case p.Rejection != nil:
 			m.bury(it, string(p.Rejection.Reason), p.Rejection.Detail)
