@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"maps"
+	"slices"
 
 	"github.com/rs/zerolog"
 
-	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/record"
 )
 
 // Topics makes topics, as [stream.Admin] does.
@@ -73,66 +74,41 @@ type Report struct {
 // indexed and open: replayed again, it changes nothing.
 func (p *Replay) Run(ctx context.Context, letters []*Entry) (Report, error) {
 	r := &replaying{
-		parts: p.parts, group: newLetterGroup(), entries: make(map[Name]*Entry, len(letters)),
+		parts: p.parts, entries: make(map[Name]*Entry, len(letters)),
 		ledger: ledger{producer: p.parts.Producer, topic: DoneTopic(p.parts.Reader.topic)},
 		report: Report{Letters: len(letters), Left: len(letters), Reasons: map[string]int{}},
 	}
 	if len(letters) == 0 {
 		return r.report, nil
 	}
+	partitions := map[record.Partition]struct{}{}
 	for _, e := range letters {
 		r.entries[e.Name] = e
+		partitions[e.Partition] = struct{}{}
 	}
 	if err := p.parts.Topics.CreateCompacted(ctx, r.ledger.topic, p.parts.Reader.topic); err != nil {
 		return r.report, fmt.Errorf("make the topic of acknowledgements: %w", err)
 	}
-	worker := pipeline.NewWorker(p.cfg, pipeline.Parts{
-		Group: r.group, Decoder: p.parts.Decoder, Memory: noMemory{}, Catalog: p.parts.Catalog, Writer: p.parts.Writer,
+	err := pipeline.Process(ctx, p.cfg, pipeline.Parts{
+		Decoder: p.parts.Decoder, Catalog: p.parts.Catalog, Writer: p.parts.Writer,
 		Deliver: func(_ pipeline.Letter, done func(error)) { done(nil) }, // what fails again is a letter already
 		Observe: r.ended, Log: p.parts.Log,
+	}, slices.Collect(maps.Keys(partitions)), func(ctx context.Context, add func(*record.Record) error) error {
+		return p.parts.Reader.Each(ctx, letters, func(_ *Entry, l Letter) error { return add(l.Record) })
 	})
-	working, stop := context.WithCancel(ctx)
-	fed := make(chan error, 1)
-	go func() {
-		fed <- r.feed(working, letters)
-		stop()
-	}()
-	err := errors.Join(worker.Run(working), <-fed)
 	return r.close(ctx, err)
 }
 
 // replaying is one Run under way.
 type replaying struct {
 	parts   ReplayParts
-	group   *letterGroup
 	ledger  ledger
 	entries map[Name]*Entry
-	flying  sync.WaitGroup // letters that the worker has to end
-	report  Report         // the worker's loop counts; read when it has ended
-}
-
-// feed gives the worker all letters and waits until each has ended.
-func (r *replaying) feed(ctx context.Context, letters []*Entry) error {
-	if err := r.group.assign(ctx, letters); err != nil {
-		return err
-	}
-	err := r.parts.Reader.Each(ctx, letters, func(_ *Entry, l Letter) error {
-		r.flying.Add(1)
-		return r.group.add(ctx, l.Record)
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.group.flush(ctx); err != nil {
-		return err
-	}
-	r.flying.Wait()
-	return nil
+	report  Report // the worker's loop counts; read when it has ended
 }
 
 // ended takes the books of one letter; the worker's loop calls it.
 func (r *replaying) ended(e pipeline.Ending) {
-	defer r.flying.Done()
 	r.parts.Observe(e)
 	switch e.Result {
 	case pipeline.Abandoned:
@@ -183,14 +159,3 @@ func (r *Reader) Preview(ctx context.Context, letters []*Entry) (good int, faili
 	})
 	return good, failing, err
 }
-
-// noMemory knows of no write: a replay is there to write.
-type noMemory struct{}
-
-// Seen answers no.
-func (noMemory) Seen(_ context.Context, entries []dedup.Entry) []bool {
-	return make([]bool, len(entries))
-}
-
-// Mark does nothing.
-func (noMemory) Mark(context.Context, []dedup.Entry) {}

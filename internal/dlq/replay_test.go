@@ -164,7 +164,7 @@ func (s stuck) Write(_ context.Context, _ string, actions []index.Action) []inde
 
 func TestAnInterruptedReplayLeavesTheRestOpen(t *testing.T) {
 	b := newBroker()
-	const letters = 3 * chunkRecords
+	const letters = 1500 // more than the worker is handed at once
 	for i := range int64(letters) {
 		b.put(rejected(post(i, fmt.Sprintf(`{"post_id":%d}`, i))))
 	}
