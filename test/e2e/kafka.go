@@ -272,3 +272,39 @@ func firstError(results []kafka.TopicResult, err error) error {
 	}
 	return err
 }
+
+// Cut removes the records of a topic below the given ends.
+func (b Broker) Cut(ctx context.Context, topic string, ends map[Place]int64) error {
+	admin, err := b.admin()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	var before []kafka.TopicPartition
+	for at, end := range ends {
+		if at.Topic == topic {
+			before = append(before, kafka.TopicPartition{Topic: &topic, Partition: at.Partition, Offset: kafka.Offset(end)})
+		}
+	}
+	if _, err := admin.DeleteRecords(ctx, before); err != nil {
+		return fmt.Errorf("delete records: %w", err)
+	}
+	return nil
+}
+
+// Configure sets one setting of a topic.
+func (b Broker) Configure(ctx context.Context, topic, name, value string) error {
+	admin, err := b.admin()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	_, err = admin.IncrementalAlterConfigs(ctx, []kafka.ConfigResource{{
+		Type: kafka.ResourceTopic, Name: topic,
+		Config: []kafka.ConfigEntry{{Name: name, Value: value, IncrementalOperation: kafka.AlterConfigOpTypeSet}},
+	}})
+	if err != nil {
+		return fmt.Errorf("configure topic: %w", err)
+	}
+	return nil
+}

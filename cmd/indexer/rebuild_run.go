@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/search-indexer/search-indexer/internal/dlq"
+	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/rebuild"
+	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
+)
+
+// rebuilder is one running `indexer rebuild`.
+type rebuilder struct {
+	settings settings
+	log      zerolog.Logger
+	display  rebuild.Display
+	client   *index.Client
+	reader   *stream.Reader
+	admin    *stream.Admin
+	producer *stream.Producer
+	decoder  *handlers.Mux
+}
+
+// newRebuilder makes all parts. None of them needs its server to answer yet.
+func newRebuilder(s settings, log zerolog.Logger, display rebuild.Display) (*rebuilder, error) {
+	r := &rebuilder{settings: s, log: log, display: display, decoder: handlers.NewMux(s.Kafka.TopicPrefix)}
+	var err error
+	if r.client, err = index.NewClient(s.Index); err != nil {
+		return nil, err
+	}
+	if r.reader, err = stream.NewReader(s.Kafka, log); err != nil {
+		return nil, err
+	}
+	if r.admin, err = stream.NewAdmin(s.Kafka, log); err != nil {
+		return nil, err
+	}
+	r.producer, err = stream.NewProducer(s.Kafka, log)
+	return r, err
+}
+
+func (r *rebuilder) close() {
+	_ = r.producer.Close() // letters were waited for
+	r.admin.Close()
+	r.reader.Close()
+}
+
+func (r *rebuilder) plan(ctx context.Context, flags rebuildFlags) (rebuild.Plan, error) {
+	b, err := r.rebuild(flags, nil, nil)
+	if err != nil {
+		return rebuild.Plan{}, err
+	}
+	return b.Plan(ctx)
+}
+
+// run does what flags say under the lock that all share who change indices wholesale.
+func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild.Report, err error) {
+	lock, err := r.client.Lock(ctx, index.LockRequest{Command: "rebuild", Waiting: func(owner string, upTo time.Duration) {
+		r.log.Info().Str("owner", owner).Stringer("up_to", upTo).Msg("another command holds the lock; finding out whether it is alive")
+	}})
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, lock.Release(context.WithoutCancel(ctx))) }()
+	ctx = lock.Context()
+	letters, err := r.letters(ctx)
+	if err != nil {
+		return report, err
+	}
+	b, err := r.rebuild(flags, lock, letters)
+	if err != nil {
+		return report, err
+	}
+	switch {
+	case flags.finish:
+		err = b.Finish(ctx)
+	case flags.abort:
+		err = b.Abort(ctx)
+	case flags.rollback:
+		return b.Rollback(ctx)
+	default:
+		return b.Run(ctx)
+	}
+	return b.Report(), err
+}
+
+func (r *rebuilder) rebuild(flags rebuildFlags, lock rebuild.Lock, letters rebuild.Letters) (*rebuild.Rebuild, error) {
+	entities, err := flags.entities()
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name this run: %w", err)
+	}
+	topics, group := r.settings.Kafka.FullTopics(), r.settings.Kafka.GroupID
+	return rebuild.New(rebuild.Parts{
+		Client: r.client, Lock: lock, Log: r.reader, Decoder: r.decoder, Letters: letters,
+		Committed: func(ctx context.Context) ([]record.Position, error) { return r.admin.Committed(ctx, group, topics) },
+		Display:   r.display, Logger: r.log, Fold: r.settings.Fold, Batch: r.settings.Batch,
+	}, rebuild.Options{
+		Entities: entities, Topics: topics,
+		Seed: flags.seed, AcceptTruncated: flags.truncated, AcceptFewer: flags.fewer, AcceptRejected: flags.rejected,
+		Keep: flags.keep, Rate: flags.rate,
+		Tombstones: r.expiry,
+		Owner:      fmt.Sprintf("%s/%d/%d", host, os.Getpid(), time.Now().UnixNano()),
+	}), nil
+}
+
+// letterbox of a rebuild.
+type rebuildLetters struct {
+	known  map[string]bool
+	sender *dlq.Sender
+}
+
+// letters reads which records are dead letters already.
+func (r *rebuilder) letters(ctx context.Context) (*rebuildLetters, error) {
+	reader := dlq.NewReader(r.reader, r.decoder, r.settings.Kafka.DLQTopic)
+	l := &rebuildLetters{known: map[string]bool{}, sender: dlq.NewSender(r.producer, r.settings.Kafka.DLQTopic)}
+	listing, err := reader.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range listing.Letters {
+		if e.Open() {
+			l.known[e.Name.String()] = true
+		}
+	}
+	return l, nil
+}
+
+// Known implements [rebuild.Letters].
+func (l *rebuildLetters) Known(r *record.Record) bool { return l.known[dlq.NameOf(r).String()] }
+
+// Send implements [rebuild.Letters].
+func (l *rebuildLetters) Send(letter pipeline.Letter, done func(error)) {
+	l.sender.Send(context.Background(), letterOf(letter), done)
+}
+
+// letterOf is what the pipeline has to say as a dead letter of now.
+func letterOf(l pipeline.Letter) dlq.Letter {
+	return dlq.Letter{
+		Record: l.Record, Reason: l.Reason, Error: l.Error,
+		EventID: l.Event.ID, CorrelationID: l.Event.CorrelationID, FailedAt: time.Now(),
+	}
+}

@@ -1,0 +1,199 @@
+package rebuild
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+// load makes the new indices and writes every State of the fold into them, then
+// brings them into the shape in which they are to be searched.
+func (b *Rebuild) load(ctx context.Context) error {
+	expired, err := b.options.Tombstones(ctx)
+	if err != nil {
+		return fmt.Errorf("find out which tombstones are still needed: %w", err)
+	}
+	for _, entity := range b.options.Entities {
+		if err := b.loadEntity(ctx, entity, expired); err != nil {
+			return err
+		}
+	}
+	if err := b.loadRefused(ctx); err != nil {
+		return err
+	}
+	for _, next := range b.nexts {
+		note, err := b.Client.Serve(ctx, next)
+		if err != nil {
+			return fmt.Errorf("make %s ready: %w", next.Index, err)
+		}
+		if note != "" {
+			b.report.note(note)
+		}
+	}
+	return nil
+}
+
+func (b *Rebuild) loadEntity(ctx context.Context, entity document.Entity, expired time.Time) error {
+	live, err := b.live(ctx, entity)
+	if err != nil {
+		return err
+	}
+	next, err := b.Client.CreateNext(ctx, entity, time.Now(), index.Origin{
+		State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Began: time.Now(),
+	})
+	if err != nil {
+		return fmt.Errorf("make a new index: %w", err)
+	}
+	b.nexts = append(b.nexts, next)
+	b.Display.Phase("load "+string(entity)+"s", b.fold.Stats().Entities[entity], "documents")
+	counted := loaded{}
+	batches := make(chan []index.Action)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(batches)
+		return b.batches(ctx, entity, expired, &counted, batches)
+	})
+	for range b.Batch.Concurrency {
+		group.Go(func() error {
+			for batch := range batches {
+				if err := b.write(ctx, next, batch, &counted); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	b.report.Documents += counted.documents.Load()
+	b.report.Tombstones += counted.tombstones.Load()
+	b.report.Expired += counted.expired.Load()
+	if err != nil {
+		return fmt.Errorf("load %s: %w", next.Index, err)
+	}
+	return b.verifyCount(ctx, next, &counted)
+}
+
+// batches cuts the States of the fold into bulk requests. A tombstone that nobody
+// needs any more is left out.
+func (b *Rebuild) batches(ctx context.Context, entity document.Entity, expired time.Time, counted *loaded, out chan<- []index.Action) error {
+	var batch []index.Action
+	bytes := 0
+	send := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		select {
+		case out <- batch:
+			batch, bytes = nil, 0
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := b.fold.Each(ctx, entity, func(key document.Key, state document.State) error {
+		b.report.Entities++
+		if !state.Visible() && time.UnixMilli(state.DeletedAt).Before(expired) {
+			counted.expired.Add(1)
+			return nil
+		}
+		size := state.Size()
+		if len(batch) >= b.Batch.MaxEvents || bytes+size > b.Batch.MaxBytes {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+		batch, bytes = append(batch, index.Action{Key: key, State: state}), bytes+size
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return send()
+}
+
+// write loads one batch. What passes is waited out, the longer the more often: a
+// cluster that is busy with live writes is not pressed. What OpenSearch refuses for
+// good is noted.
+func (b *Rebuild) write(ctx context.Context, next index.Next, batch []index.Action, counted *loaded) error {
+	if err := b.limiter.WaitN(ctx, len(batch)); err != nil {
+		return err
+	}
+	wait := backoff.NewExponentialBackOff()
+	for said := ""; len(batch) > 0; {
+		var again []index.Action
+		var trouble index.Outcome
+		for i, out := range b.Client.Load(ctx, b.options.Owner, next, batch) {
+			switch out.Result {
+			case index.Retry:
+				again, trouble = append(again, batch[i]), out
+			case index.Rejected:
+				b.refused.document(batch[i].Key, out)
+			default:
+				counted.count(batch[i].State)
+			}
+		}
+		b.Display.Add(int64(len(batch) - len(again)))
+		if batch = again; len(batch) == 0 {
+			return nil
+		}
+		if trouble.Reason != said {
+			said = trouble.Reason
+			b.Logger.Warn().Str("index", next.Index).Str("reason", said).Str("opensearch", trouble.Words).Msg("the new index does not take everything; trying on")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+	return nil
+}
+
+// verifyCount makes sure that the index holds what was loaded.
+func (b *Rebuild) verifyCount(ctx context.Context, next index.Next, counted *loaded) error {
+	visible, tombstones, err := b.Client.Count(ctx, next.Index)
+	if err != nil {
+		return err
+	}
+	if want := counted.documents.Load(); visible != want || tombstones != counted.tombstones.Load() {
+		return fmt.Errorf("%s holds %d documents and %d tombstones, but %d and %d were loaded; is somebody else writing to it?",
+			next.Index, visible, tombstones, want, counted.tombstones.Load())
+	}
+	return nil
+}
+
+// loadRefused goes through the log once more for the entities whose State OpenSearch
+// has refused as a whole, so that only the events at fault are left out, as live.
+func (b *Rebuild) loadRefused(ctx context.Context) error {
+	refused := b.refused.documents
+	if len(refused) == 0 {
+		return nil
+	}
+	if b.options.Seed {
+		return fmt.Errorf("OpenSearch refuses %d of the documents (%s), and the log does not hold all of their events; mend the template first", len(refused), b.refused.words)
+	}
+	whole, err := b.Log.Ranges(ctx, b.options.Topics)
+	if err != nil {
+		return err
+	}
+	read := make(map[record.Partition]int64, len(b.joined))
+	for _, p := range b.joined {
+		read[p.Partition] = p.Next
+	}
+	for i := range whole {
+		whole[i].To = min(whole[i].To, read[whole[i].Partition])
+	}
+	b.Display.Phase("load refused documents event by event", records(whole), "events")
+	return b.join(ctx, whole, func(r *record.Record) bool {
+		_, change, rejection := b.Decoder.Decode(r)
+		_, wanted := refused[change.Key]
+		return rejection == nil && wanted
+	})
+}

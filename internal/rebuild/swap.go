@@ -1,0 +1,154 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/index"
+)
+
+// swap moves the aliases of all entities in one request. What the drain needs to
+// know is stored before, so that anybody can finish it.
+func (b *Rebuild) swap(ctx context.Context) error {
+	if err := b.bigEnough(ctx); err != nil {
+		return err
+	}
+	committed, err := b.Committed(ctx)
+	if err != nil {
+		return fmt.Errorf("look up what the live group has committed: %w", err)
+	}
+	swaps := make([]index.Swap, len(b.nexts))
+	for i := range b.nexts {
+		next := &b.nexts[i]
+		next.Origin.State, next.Origin.Swapped = index.OriginSwapping, time.Now()
+		next.Origin.Joined, next.Origin.Committed = b.joined, committed
+		if err := b.Client.SetOrigin(ctx, next.Index, next.Origin); err != nil {
+			return fmt.Errorf("note in %s how far it is: %w", next.Index, err)
+		}
+		swaps[i] = index.Swap{From: next.Origin.Previous, To: *next}
+	}
+	if err := b.Lock.Check(ctx); err != nil {
+		return err
+	}
+	err = b.insist(ctx, "move the aliases", func() error { return b.Client.Swap(ctx, swaps) })
+	if err != nil {
+		return err
+	}
+	b.swapped = true
+	for _, s := range swaps {
+		b.report.Indices = append(b.report.Indices, Replaced{Entity: s.To.Entity, From: s.From, To: s.To.Index})
+	}
+	return nil
+}
+
+// drain lets nothing more into the old indices, and only then looks where the log
+// ends and joins what is left. It does not give up: what serves lacks these events.
+func (b *Rebuild) drain(ctx context.Context) error {
+	for _, next := range b.nexts {
+		if old := next.Origin.Previous; old != "" {
+			err := b.insist(ctx, "block writes to "+old, func() error { return b.Client.BlockWrites(ctx, old) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.Step(ctx, PhaseDrain+" behind the block"); err != nil {
+		return err
+	}
+	err := b.insist(ctx, "join the last events", func() error {
+		_, err := b.advance(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range b.nexts {
+		next := b.nexts[i]
+		next.Origin.Joined, next.Origin.Finished = b.joined, time.Now()
+		err := b.insist(ctx, "finish "+next.Index, func() error { return b.Client.Finish(ctx, next) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insist tries until it succeeds, ctx ends, or the trouble can't pass.
+func (b *Rebuild) insist(ctx context.Context, what string, do func() error) error {
+	wait := backoff.NewExponentialBackOff()
+	for {
+		err := do()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil || errors.Is(err, index.ErrMoved):
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		b.Logger.Warn().Err(err).Msg(what + "; trying again")
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, err)
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+}
+
+// bigEnough keeps an index that shows far fewer documents than the live one from
+// taking its place: a topic may be empty or made again, or the prefix wrong.
+func (b *Rebuild) bigEnough(ctx context.Context) error {
+	const most = 0.05 // of the documents that may be gone
+	for _, next := range b.nexts {
+		if b.options.AcceptFewer || next.Origin.Previous == "" {
+			continue
+		}
+		before, _, err := b.Client.Count(ctx, next.Origin.Previous)
+		if err != nil {
+			return err
+		}
+		after, _, err := b.Client.Count(ctx, next.Index)
+		if err != nil {
+			return err
+		}
+		if float64(after) < float64(before)*(1-most) {
+			return &RefusedError{
+				What:   fmt.Sprintf("the new index would show %d %ss, %s shows %d", after, next.Entity, next.Origin.Previous, before),
+				WayOut: "check KAFKA_TOPICS, KAFKA_TOPIC_PREFIX and whether a topic was made again; --accept-fewer swaps all the same",
+			}
+		}
+	}
+	return nil
+}
+
+// clean removes replaced indices but the newest ones.
+func (b *Rebuild) clean(ctx context.Context) error {
+	for _, next := range b.nexts {
+		kept, err := b.Client.Kept(ctx, next.Entity)
+		if err != nil {
+			return err
+		}
+		for _, old := range kept[min(b.options.Keep, len(kept)):] {
+			if err := b.Lock.Check(ctx); err != nil {
+				return err
+			}
+			if err := b.Client.DropKept(ctx, old.Index); err != nil {
+				return fmt.Errorf("remove the replaced index %s: %w", old.Index, err)
+			}
+			b.report.Removed = append(b.report.Removed, old.Index)
+		}
+	}
+	return nil
+}
+
+// of returns the entities of the new indices.
+func of(nexts []index.Next) []document.Entity {
+	entities := make([]document.Entity, len(nexts))
+	for i, next := range nexts {
+		entities[i] = next.Entity
+	}
+	return entities
+}

@@ -1,0 +1,163 @@
+package rebuild
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
+)
+
+// The catch-up ends when so few records are left, which the drain joins in a moment,
+// or after so many rounds, where events come faster than they can be joined.
+const (
+	littleLeft = 1000
+	mostRounds = 30
+)
+
+// catchUp joins what was published since the new indices hold what they hold.
+func (b *Rebuild) catchUp(ctx context.Context) error {
+	for range mostRounds {
+		left, err := b.advance(ctx)
+		if err != nil {
+			return err
+		}
+		if left <= littleLeft {
+			break
+		}
+	}
+	return b.judgeRefusals()
+}
+
+// advance joins the log up to its present end, and returns how much that was.
+func (b *Rebuild) advance(ctx context.Context) (int64, error) {
+	present, err := b.Log.Ranges(ctx, b.options.Topics)
+	if err != nil {
+		return 0, err
+	}
+	tail := stream.After(b.joined, present)
+	if err := b.intact(tail); err != nil {
+		return 0, err
+	}
+	n := records(tail)
+	b.Display.Phase(string(PhaseCatchUp), n, "events")
+	if err := b.join(ctx, tail, nil); err != nil {
+		return 0, err
+	}
+	b.joined = stream.Positions(present)
+	b.report.Events += n
+	b.report.CaughtUp += n
+	return n, nil
+}
+
+// intact makes sure that the log goes on where the new indices end. Behind the swap
+// there is no way back: the gap is told, and what comes after it counts.
+func (b *Rebuild) intact(tail []stream.Range) error {
+	next := make(map[record.Partition]record.Position, len(b.joined))
+	for _, p := range b.joined {
+		next[p.Partition] = p
+	}
+	for _, r := range tail {
+		p, known := next[r.Partition]
+		if !known || p.TopicID != r.TopicID || r.From <= p.Next {
+			continue
+		}
+		gap := fmt.Errorf("the log of %s was cut from offset %d to %d before it was read", r.Partition, p.Next, r.From)
+		if !b.swapped {
+			return gap
+		}
+		b.Logger.Error().Err(gap).Msg("events were lost; run `indexer verify`")
+		b.report.note(gap.Error())
+	}
+	return nil
+}
+
+// join takes records through the pipeline into the new indices. Keep, where it is
+// set, chooses them.
+func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(*record.Record) bool) error {
+	targets, aliases := index.Targets{}, map[document.Entity]string{}
+	for _, next := range b.nexts {
+		targets[next.Entity] = index.Target{Alias: next.Alias, Index: next.Index, UUID: next.UUID}
+		aliases[next.Entity] = next.Alias
+	}
+	partitions := make([]record.Partition, len(stretches))
+	for i, r := range stretches {
+		partitions[i] = r.Partition
+	}
+	return pipeline.Process(ctx, b.Batch, pipeline.Parts{
+		Decoder: b.Decoder, Catalog: fixed(targets),
+		Writer:  chosen{index.NewWriterTo(b.Client, aliases), targets},
+		Deliver: b.deliver, Observe: func(pipeline.Ending) { b.Display.Add(1) }, Log: b.Logger,
+	}, partitions, func(ctx context.Context, add func(*record.Record) error) error {
+		return b.Log.Read(ctx, stretches, func(r record.Record) error {
+			if keep != nil && !keep(&r) {
+				b.Display.Add(1)
+				return nil
+			}
+			return add(&r)
+		})
+	})
+}
+
+// deliver ends a record that cannot be indexed. A broken one is a dead letter of the
+// live run. One that OpenSearch refuses is perhaps refused by the new index alone:
+// it becomes a letter once that index is to serve, if it is none yet.
+func (b *Rebuild) deliver(letter pipeline.Letter, done func(error)) {
+	switch byIndex := letter.Reason == index.ReasonRejectedByIndex || letter.Reason == index.ReasonTooLarge; {
+	case !byIndex:
+		b.refused.broken(letter.Reason)
+		done(nil)
+	case b.Letters.Known(letter.Record):
+		done(nil)
+	default:
+		r := letter.Record
+		b.refused.event(Refusal{Topic: r.Topic, Partition: r.ID, Offset: r.Offset, Reason: letter.Reason})
+		if b.swapped || b.options.AcceptRejected {
+			b.Letters.Send(letter, done)
+			return
+		}
+		done(nil)
+	}
+}
+
+// judgeRefusals keeps a new index from going live that refuses what is not yet a
+// dead letter, since nobody would learn of it.
+func (b *Rebuild) judgeRefusals() error {
+	if n := b.refused.count; n > 0 && !b.options.AcceptRejected {
+		return &RefusedError{
+			What:   fmt.Sprintf("OpenSearch refuses %d events in the new index that are no dead letters yet", n),
+			WayOut: "mend the template, or make them dead letters with --accept-rejected",
+		}
+	}
+	return nil
+}
+
+// fixed is the Catalog of indices that nobody else knows.
+type fixed index.Targets
+
+// Refresh returns them.
+func (f fixed) Refresh(context.Context) (index.Targets, error) { return index.Targets(f), nil }
+
+// Last returns them.
+func (f fixed) Last() index.Targets { return index.Targets(f) }
+
+// chosen writes what has a new index; of the other entities, all is known already.
+type chosen struct {
+	writer  *index.Writer
+	targets index.Targets
+}
+
+// Write writes actions, which are all of one entity.
+func (c chosen) Write(ctx context.Context, opaqueID string, actions []index.Action) []index.Outcome {
+	if _, ok := c.targets[actions[0].Entity]; ok {
+		return c.writer.Write(ctx, opaqueID, actions)
+	}
+	outcomes := make([]index.Outcome, len(actions))
+	for i := range outcomes {
+		outcomes[i].Result = index.Stale
+	}
+	return outcomes
+}
