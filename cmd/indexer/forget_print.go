@@ -85,7 +85,7 @@ func (c copyTrace) advice() string {
 	case c.Standing == index.StandingLive:
 		return fmt.Sprintf("contents: publish the event %s.deleted", c.Entity)
 	default:
-		return "contents: newer than the live index; delete the index where no rebuild works on it"
+		return "contents: of an unfinished rebuild; finish or abort that, then ask again"
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/search-indexer/search-indexer/internal/config"
 	"github.com/search-indexer/search-indexer/internal/dedup"
+	"github.com/search-indexer/search-indexer/internal/fold"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -23,6 +24,7 @@ type settings struct {
 	Dedup dedup.Config
 	Batch pipeline.Config
 	Web   web.Config
+	Fold  fold.Config
 	Log   logConfig
 }
 
@@ -38,6 +40,7 @@ func (s *settings) groups() []group {
 		{"OpenSearch", &s.Index},
 		{"Redis and deduplication", &s.Dedup},
 		{"Batching and draining", &s.Batch},
+		{"Rebuild and verify", &s.Fold},
 		{"HTTP", &s.Web},
 		{"Logs", &s.Log},
 	}

@@ -27,13 +27,11 @@ type body struct {
 	starts []int
 }
 
-// encode writes the two lines of each action:
-//
-//	{"update":{"_index":ALIAS,"_id":ID,"retry_on_conflict":3}}
-//	{"script":{"id":SCRIPT,"params":{"doc":SOURCE}},"scripted_upsert":true,"upsert":{}}
-//
-// An update whose document does not exist runs the script on the empty upsert.
-func encode(actions []Action, aliases map[document.Entity]string, scriptID string) body {
+// encoding appends the two lines of one action to dst.
+type encoding func(dst []byte, a *Action) []byte
+
+// encode returns the bulk request of the actions.
+func encode(actions []Action, lines encoding) body {
 	const frame = 192 // the lines without id, alias and source
 	size := 0
 	for i := range actions {
@@ -42,19 +40,40 @@ func encode(actions []Action, aliases map[document.Entity]string, scriptID strin
 	b := body{lines: make([]byte, 0, size), starts: make([]int, 0, len(actions)+1)}
 	for i := range actions {
 		b.starts = append(b.starts, len(b.lines))
-		b.lines = appendAction(b.lines, &actions[i], aliases[actions[i].Entity], scriptID)
+		b.lines = lines(b.lines, &actions[i])
 	}
 	b.starts = append(b.starts, len(b.lines))
 	return b
 }
 
-func appendAction(dst []byte, a *Action, alias, scriptID string) []byte {
-	dst = append(append(dst, `{"update":{"_index":"`...), alias...)
-	dst = appendID(append(dst, `","_id":`...), a.ID)
-	dst = strconv.AppendInt(append(dst, `,"retry_on_conflict":`...), retryOnConflict, 10)
-	dst = append(append(dst, "}}\n"+`{"script":{"id":"`...), scriptID...)
-	dst = a.State.AppendSource(append(dst, `","params":{"doc":`...))
-	return append(dst, `}},"scripted_upsert":true,"upsert":{}}`+"\n"...)
+// updates joins each action into the stored document, through the aliases of its
+// entity:
+//
+//	{"update":{"_index":ALIAS,"_id":ID,"retry_on_conflict":3}}
+//	{"script":{"id":SCRIPT,"params":{"doc":SOURCE}},"scripted_upsert":true,"upsert":{}}
+//
+// An update whose document does not exist runs the script on the empty upsert.
+func updates(aliases map[document.Entity]string, scriptID string) encoding {
+	return func(dst []byte, a *Action) []byte {
+		dst = append(append(dst, `{"update":{"_index":"`...), aliases[a.Entity]...)
+		dst = appendID(append(dst, `","_id":`...), a.ID)
+		dst = strconv.AppendInt(append(dst, `,"retry_on_conflict":`...), retryOnConflict, 10)
+		dst = append(append(dst, "}}\n"+`{"script":{"id":"`...), scriptID...)
+		dst = a.State.AppendSource(append(dst, `","params":{"doc":`...))
+		return append(dst, `}},"scripted_upsert":true,"upsert":{}}`+"\n"...)
+	}
+}
+
+// creates writes each action as it is, where its document does not exist:
+//
+//	{"create":{"_index":ALIAS,"_id":ID}}
+//	SOURCE
+func creates(alias string) encoding {
+	return func(dst []byte, a *Action) []byte {
+		dst = append(append(dst, `{"create":{"_index":"`...), alias...)
+		dst = append(appendID(append(dst, `","_id":`...), a.ID), "}}\n"...)
+		return append(a.State.AppendSource(dst), '\n')
+	}
 }
 
 func appendID(dst []byte, id string) []byte {

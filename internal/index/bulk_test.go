@@ -25,7 +25,7 @@ func testActions() []Action {
 }
 
 func TestEncodeGolden(t *testing.T) {
-	got := encode(testActions(), testAliases(), "search-indexer-merge-0123456789ab").bytes()
+	got := encode(testActions(), updates(testAliases(), "search-indexer-merge-0123456789ab")).bytes()
 	want, err := os.ReadFile("testdata/bulk.ndjson")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestEncodeGolden(t *testing.T) {
 }
 
 func TestEncodedLinesAreJSON(t *testing.T) {
-	lines := bytes.Split(encode(testActions(), testAliases(), "x").bytes(), []byte("\n"))
+	lines := bytes.Split(encode(testActions(), updates(testAliases(), "x")).bytes(), []byte("\n"))
 	if want := 2*len(testActions()) + 1; len(lines) != want {
 		t.Fatalf("%d lines, want %d (the last empty)", len(lines), want)
 	}
@@ -48,7 +48,7 @@ func TestEncodedLinesAreJSON(t *testing.T) {
 }
 
 func TestPartsOfARequestAreItsBytes(t *testing.T) {
-	whole := encode(testActions(), testAliases(), "x")
+	whole := encode(testActions(), updates(testAliases(), "x"))
 	var joined []byte
 	for i := range whole.count() {
 		one := whole.part(i, i+1)

@@ -20,9 +20,9 @@ type Standing string
 
 // What an index can be.
 const (
-	StandingLive  Standing = "live"  // behind an alias: searched or written
-	StandingKept  Standing = "kept"  // older than the live one: replaced, and kept for a way back
-	StandingNewer Standing = "newer" // neither: of a rebuild under way, or of one that was taken back
+	StandingLive Standing = "live" // behind an alias: searched or written
+	StandingNext Standing = "next" // of a rebuild that is unfinished
+	StandingKept Standing = "kept" // neither: replaced, and kept for a way back
 )
 
 // Copy is one document that an index holds.
@@ -68,22 +68,17 @@ func (c *Client) Copies(ctx context.Context, key document.Key) ([]Copy, error) {
 	return copies, errors.Join(failed...)
 }
 
-// ownIndices returns every index of an entity, live or not.
-func (c *Client) ownIndices(ctx context.Context, entity document.Entity) (map[string]liveIndex, standing, error) {
-	n := c.names(entity)
-	live, err := c.indices(ctx, []string{n.Pattern, n.Read, n.Write}, "*.aliases", "*.settings.index.uuid")
-	return live, c.standing(entity, live), err
-}
-
-// of returns what an index is. Names end in the time at which they were made.
+// of returns what an index is. Where none takes the writes any may be the live one.
 func (s standing) of(name string) Standing {
 	switch {
 	case slices.Contains(s.read, name) || slices.Contains(s.write, name) || slices.Contains(s.obstacles, name):
 		return StandingLive
-	case s.target != "" && name < s.target:
-		return StandingKept
+	case slices.Contains(s.next, name):
+		return StandingNext
+	case s.target == "":
+		return StandingLive
 	default:
-		return StandingNewer
+		return StandingKept
 	}
 }
 
@@ -127,13 +122,28 @@ func (c *Client) documents(ctx context.Context, indices []string, id string) ([]
 // live document would come back with the next event that is older than its delete,
 // and a rebuild under way would not write it again.
 func (c *Client) RemoveCopy(ctx context.Context, from Copy) error {
-	_, s, err := c.ownIndices(ctx, from.Entity) // it may have become live meanwhile
+	found, s, err := c.ownIndices(ctx, from.Entity) // it may have become live meanwhile
 	if err != nil {
 		return err
 	}
 	if now := s.of(from.Index); now != StandingKept {
 		return fmt.Errorf("remove a document from index %s: the index is %s, only kept ones are cleaned", from.Index, now)
 	}
+	if found[from.Index].Settings.Index.Blocks.Write != "true" {
+		return c.removeDocument(ctx, from)
+	}
+	if err := c.UnblockWrites(ctx, from.Index); err != nil {
+		return err
+	}
+	err = c.removeDocument(ctx, from)
+	// Whatever became of it, and of ctx: a kept index takes no writes.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
+	return errors.Join(err, c.BlockWrites(ctx, from.Index))
+}
+
+// removeDocument deletes a document and leaves no tombstone.
+func (c *Client) removeDocument(ctx context.Context, from Copy) error {
 	line := append(append([]byte(`{"delete":{"_index":"`), from.Index...), `","_id":`...)
 	line = append(appendID(line, from.ID), "}}\n"...)
 	got, err := c.send(ctx, opensearchapi.BulkRequest{

@@ -2,6 +2,7 @@ package index
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -45,9 +46,28 @@ func NamesOf(prefix string, entity document.Entity) Names {
 	}
 }
 
+// indexTime is how the names of indices end: the time at which they were made.
+const indexTime = "20060102-150405"
+
 // Index returns the name of an index made at the given time.
 func (n Names) Index(at time.Time) string {
-	return n.Read + "-" + at.UTC().Format("20060102-150405")
+	return n.Read + "-" + at.UTC().Format(indexTime)
+}
+
+// isIndex reports whether name is one that Index gives. The Pattern matches more,
+// such as an operator's own posts-2024-copy.
+func (n Names) isIndex(name string) bool {
+	made, ok := strings.CutPrefix(name, n.Read+"-")
+	_, err := time.Parse(indexTime, made)
+	return ok && err == nil
+}
+
+// nextStem is what the private aliases of indices that a rebuild makes begin with.
+func (n Names) nextStem() string { return n.Read + "-next-" }
+
+// next returns the private alias of an index for which isIndex holds.
+func (n Names) next(index string) string {
+	return n.nextStem() + strings.TrimPrefix(index, n.Read+"-")
 }
 
 func (c *Client) names(entity document.Entity) Names { return NamesOf(c.cfg.IndexPrefix, entity) }

@@ -192,8 +192,9 @@ func behind(t *testing.T, c *Client, alias string) string {
 func TestRetriedForTheScript(t *testing.T) {
 	client := setUp(t, realConfig(t))
 	t.Run("missing", func(t *testing.T) {
-		writer := NewWriter(client)
-		writer.script = "no-such-script"
+		other := *client
+		other.script.id = "no-such-script"
+		writer := NewWriter(&other)
 		if got := writer.Write(t.Context(), "x", posts(1))[0]; got.Result != Retry || got.Reason != ReasonScriptMissing {
 			t.Errorf("got %+v", got)
 		}

@@ -92,7 +92,7 @@ func (c *Client) setupIndex(ctx context.Context, entity document.Entity, sound b
 	case len(s.obstacles) > 0 || len(s.read)+len(s.write) > 0 && only == "":
 		report.Problems = append(report.Problems, found...)
 	case only != "":
-		if err := c.putAliases(ctx, s.names, only); err != nil {
+		if err := c.updateAliases(ctx, liveAliases(s.names, only)...); err != nil {
 			return c.orProblem(err, report, fmt.Sprintf("aliases of %s were refused", only), "see the words of OpenSearch")
 		}
 		report.addIndex(only, s.names, Kept, Mended)
@@ -148,18 +148,6 @@ func (c *Client) createIndex(ctx context.Context, entity document.Entity, report
 	return c.orProblem(refusal, report, fmt.Sprintf("index %q was refused", name), "see the words of OpenSearch")
 }
 
-func (c *Client) putAliases(ctx context.Context, n Names, index string) error {
-	add := func(alias string, more map[string]any) map[string]any {
-		more["index"], more["alias"] = index, alias
-		return map[string]any{"add": more}
-	}
-	body := encoded(map[string]any{"actions": []any{
-		add(n.Read, map[string]any{"filter": hideTombstones()}),
-		add(n.Write, map[string]any{"is_write_index": true}),
-	}})
-	return c.ask(ctx, opensearchapi.IndicesUpdateAliasesRequest{Body: body}, nil)
-}
-
 // orProblem files a refusal by the server (4xx or 5xx to this one request) as a
 // problem of the report, and returns any other error, logins among them.
 func (c *Client) orProblem(err error, report *SetupReport, what, wayOut string) error {
@@ -171,13 +159,8 @@ func (c *Client) orProblem(err error, report *SetupReport, what, wayOut string) 
 	return nil
 }
 
-func hideTombstones() map[string]any {
-	deleted := map[string]any{"term": map[string]any{document.SyncField + ".deleted": true}}
-	return map[string]any{"bool": map[string]any{"must_not": deleted}}
-}
-
-// encoded returns v as the body of a request. It is only given maps, texts and
-// numbers, which cannot fail.
+// encoded returns v as the body of a request. It is only given maps, texts,
+// numbers and structs of these, which cannot fail.
 func encoded(v any) *bytes.Reader {
 	text, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {

@@ -56,14 +56,11 @@ func (c *Client) setupTemplate(ctx context.Context, n Names, own indexTemplate, 
 	}
 	report.add("template", n.Template, result)
 
-	var simulated struct {
-		Template template `json:"template"`
+	simulated, err := c.simulate(ctx, n.Index(time.Now()))
+	if err != nil {
+		return false, err
 	}
-	simulate := opensearchapi.IndicesSimulateIndexTemplateRequest{Name: n.Index(time.Now())}
-	if err := c.ask(ctx, simulate, &simulated); err != nil {
-		return false, fmt.Errorf("simulate template %q: %w", n.Template, err)
-	}
-	lost := simulated.Template.losses()
+	lost := simulated.losses()
 	for _, loss := range lost {
 		report.Problems = append(report.Problems, Problem{
 			fmt.Sprintf("an index matching %s (look for templates of higher priority) would lose data: %s", n.Pattern, loss),
@@ -71,6 +68,17 @@ func (c *Client) setupTemplate(ctx context.Context, n Names, own indexTemplate, 
 		})
 	}
 	return len(lost) == 0, nil
+}
+
+// simulate returns what an index of that name would be made like.
+func (c *Client) simulate(ctx context.Context, index string) (template, error) {
+	var answer struct {
+		Template template `json:"template"`
+	}
+	if err := c.ask(ctx, opensearchapi.IndicesSimulateIndexTemplateRequest{Name: index}, &answer); err != nil {
+		return template{}, fmt.Errorf("simulate the templates for index %q: %w", index, err)
+	}
+	return answer.Template, nil
 }
 
 // storedTemplate returns the template of that name in the cluster, an empty one

@@ -42,9 +42,14 @@ func (i liveIndex) uuid() string {
 // indices returns the indices behind the given names of indices and aliases, by
 // their own names, closed ones too. Names that do not exist are left out.
 func (c *Client) indices(ctx context.Context, names []string, filter ...string) (map[string]liveIndex, error) {
+	return describe[liveIndex](ctx, c, names, filter...)
+}
+
+// describe is indices for what else is to be known of them.
+func describe[T any](ctx context.Context, c *Client, names []string, filter ...string) (map[string]T, error) {
 	ignoreMissing := true
 	request := opensearchapi.IndicesGetRequest{Index: names, IgnoreUnavailable: &ignoreMissing, ExpandWildcards: "all", FilterPath: filter}
-	var found map[string]liveIndex
+	var found map[string]T
 	if err := c.ask(ctx, request, &found); err != nil {
 		return nil, fmt.Errorf("get indices: %w", err)
 	}
@@ -71,6 +76,7 @@ type standing struct {
 	target    string   // index that takes the writes, "" where it is not clear
 	unhidden  []string // of read, those through which tombstones are found
 	barred    string   // the only index of the write alias, where it was said to take no writes
+	next      []string // indices with a private alias: a rebuild of them is unfinished
 }
 
 func (c *Client) standing(entity document.Entity, live map[string]liveIndex) standing {
@@ -78,6 +84,9 @@ func (c *Client) standing(entity document.Entity, live map[string]liveIndex) sta
 	for _, name := range slices.Sorted(maps.Keys(live)) {
 		if name == s.names.Read || name == s.names.Write {
 			s.obstacles = append(s.obstacles, name)
+		}
+		if _, ok := live[name].Aliases[s.names.next(name)]; ok && s.names.isIndex(name) {
+			s.next = append(s.next, name)
 		}
 		if alias, ok := live[name].Aliases[s.names.Read]; ok {
 			s.read = append(s.read, name)

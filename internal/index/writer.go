@@ -24,18 +24,24 @@ type Writer struct {
 	// from many goroutines.
 	Observe func(bytes int, took time.Duration)
 
-	client  *Client
-	script  string
-	aliases map[document.Entity]string // never changed
+	client *Client
+	lines  encoding
 }
 
-// NewWriter returns a Writer that writes through the write aliases.
+// NewWriter returns a Writer that joins actions into the documents behind the
+// write aliases.
 func NewWriter(client *Client) *Writer {
-	w := &Writer{client: client, script: client.script.id, aliases: map[document.Entity]string{}}
+	aliases := map[document.Entity]string{}
 	for _, entity := range Entities() {
-		w.aliases[entity] = client.names(entity).Write
+		aliases[entity] = client.names(entity).Write
 	}
-	return w
+	return NewWriterTo(client, aliases)
+}
+
+// NewWriterTo is NewWriter through other aliases: one for each entity that it will
+// be given. It keeps the map, which must not be changed any more.
+func NewWriterTo(client *Client, aliases map[document.Entity]string) *Writer {
+	return &Writer{client: client, lines: updates(aliases, client.script.id)}
 }
 
 // Write sends actions as one bulk request and returns exactly one outcome for
@@ -49,7 +55,7 @@ func NewWriter(client *Client) *Writer {
 func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) []Outcome {
 	outcomes := make([]Outcome, len(actions))
 	if len(actions) > 0 {
-		w.write(ctx, opaqueID, encode(actions, w.aliases, w.script), actions, outcomes)
+		w.write(ctx, opaqueID, encode(actions, w.lines), actions, outcomes)
 	}
 	return outcomes
 }

@@ -10,8 +10,8 @@ import (
 // Partition names one partition of one topic. It is comparable, so it serves as
 // a map key.
 type Partition struct {
-	Topic string
-	ID    int32
+	Topic string `json:"topic"`
+	ID    int32  `json:"partition"`
 }
 
 // String returns "topic/partition", the form used in logs and errors.

@@ -19,6 +19,8 @@ import (
 // use. Its methods wait for a broker until ctx ends, or 10 s where ctx has no
 // deadline.
 type Admin struct {
+	cfg        Config
+	log        zerolog.Logger
 	client     *kafka.AdminClient
 	connection *connection
 	logs       sync.WaitGroup
@@ -33,7 +35,7 @@ func NewAdmin(cfg Config, log zerolog.Logger) (*Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
 	}
-	a := &Admin{client: client, connection: &connection{}}
+	a := &Admin{cfg: cfg, log: log, client: client, connection: &connection{}}
 	a.logs.Go(func() { forwardLogs(client.Logs(), log, a.connection) })
 	return a, nil
 }
@@ -172,18 +174,16 @@ type PartitionStatus struct {
 func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]PartitionStatus, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	s := scout{admin: a.client, group: group}
+	s, done, err := a.outside(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	found, err := s.topics(ctx, topics)
 	if err != nil {
 		return nil, a.connection.explain(err)
 	}
-	var ids []record.Partition
-	for name, t := range found {
-		for _, id := range t.partitions {
-			ids = append(ids, record.Partition{Topic: name, ID: id})
-		}
-	}
-	places, err := s.places(ctx, found, ids)
+	places, err := s.places(ctx, found, partitionsIn(found))
 	if err != nil {
 		return nil, a.connection.explain(err)
 	}
@@ -197,6 +197,26 @@ func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]
 	}
 	slices.SortFunc(all, func(a, b PartitionStatus) int { return comparePartitions(a.Partition, b.Partition) })
 	return all, nil
+}
+
+// outside returns a scout for a group that it is no member of: its consumer never
+// subscribes, so it does not join.
+func (a *Admin) outside(ctx context.Context, group string) (s scout, done func(), err error) {
+	properties := a.cfg.consumerProperties()
+	properties["group.id"] = group
+	properties["go.logs.channel.enable"] = true
+	client, err := kafka.NewConsumer(&properties)
+	if err != nil {
+		return scout{}, nil, fmt.Errorf("make Kafka consumer: %w", err)
+	}
+	var logs sync.WaitGroup
+	logs.Go(func() { forwardLogs(client.Logs(), a.log, a.connection) })
+	done = func() {
+		_ = client.Close() // nothing is stored that could fail to be committed
+		logs.Wait()
+	}
+	deadline, _ := ctx.Deadline()
+	return scout{admin: a.client, member: client, group: group, patience: time.Until(deadline)}, done, nil
 }
 
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -17,6 +17,7 @@ import (
 // to but without offset To.
 type Range struct {
 	record.Partition
+	TopicID  string // of the topic; empty where the brokers know no topic ids
 	From, To int64
 }
 
@@ -59,15 +60,11 @@ func (a *Admin) ranges(ctx context.Context, topics []string) ([]Range, error) {
 	if err != nil {
 		return nil, err
 	}
-	var asked []kafka.TopicPartition
-	for name, t := range found {
-		for _, id := range t.partitions {
-			asked = append(asked, topicPartition(record.Partition{Topic: name, ID: id}, 0))
-		}
-	}
-	if len(asked) == 0 {
+	partitions := partitionsIn(found)
+	if len(partitions) == 0 {
 		return nil, nil
 	}
+	asked := topicPartitions(partitions)
 	low, err := s.offsets(ctx, asked, kafka.EarliestOffsetSpec)
 	if err != nil {
 		return nil, fmt.Errorf("look up the first offsets: %w", err)
@@ -77,13 +74,13 @@ func (a *Admin) ranges(ctx context.Context, topics []string) ([]Range, error) {
 		return nil, fmt.Errorf("look up the last offsets: %w", err)
 	}
 	ranges := make([]Range, 0, len(asked))
-	for _, p := range partitionsOf(asked) {
+	for _, p := range partitions {
 		from, hasLow := low[p]
 		to, hasHigh := high[p]
 		if !hasLow || !hasHigh {
 			return nil, fmt.Errorf("look up the offsets of %s: its leader does not answer", p)
 		}
-		ranges = append(ranges, Range{Partition: p, From: from, To: to})
+		ranges = append(ranges, Range{Partition: p, TopicID: found[p.Topic].id, From: from, To: to})
 	}
 	slices.SortFunc(ranges, func(a, b Range) int { return comparePartitions(a.Partition, b.Partition) })
 	return ranges, nil

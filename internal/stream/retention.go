@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // Retention says how long a topic keeps its records. Kafka removes whole segments
@@ -39,21 +41,39 @@ func (r Retention) String() string {
 func (a *Admin) Retention(ctx context.Context, topic string) (Retention, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	settings, err := a.settings(ctx, []string{topic})
-	if err != nil {
-		return Retention{}, err
+	all, err := a.retentions(ctx, []string{topic})
+	return all[topic], err
+}
+
+// retentions is Retention for several topics, all of which must exist.
+func (a *Admin) retentions(ctx context.Context, topics []string) (map[string]Retention, error) {
+	if len(topics) == 0 {
+		return nil, nil
 	}
-	of := settings[topic]
-	policy := of["cleanup.policy"].Value
+	settings, err := a.settings(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]Retention, len(settings))
+	for name, of := range settings {
+		if all[name], err = parseRetention(name, of); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func parseRetention(topic string, settings map[string]kafka.ConfigEntryResult) (Retention, error) {
+	policy := settings["cleanup.policy"].Value
 	r := Retention{Time: -1, Bytes: -1, Compacted: strings.Contains(policy, "compact")}
 	if !strings.Contains(policy, "delete") {
 		return r, nil
 	}
-	millis, err := strconv.ParseInt(of["retention.ms"].Value, 10, 64)
+	millis, err := strconv.ParseInt(settings["retention.ms"].Value, 10, 64)
 	if err != nil {
 		return r, fmt.Errorf("read retention.ms of topic %s: %w", topic, err)
 	}
-	if r.Bytes, err = strconv.ParseInt(of["retention.bytes"].Value, 10, 64); err != nil {
+	if r.Bytes, err = strconv.ParseInt(settings["retention.bytes"].Value, 10, 64); err != nil {
 		return r, fmt.Errorf("read retention.bytes of topic %s: %w", topic, err)
 	}
 	if millis >= 0 {

@@ -30,10 +30,15 @@ type place struct {
 // scout asks the brokers. Its methods block until they answer or ctx ends, and
 // may be called from several goroutines.
 type scout struct {
-	admin  *kafka.AdminClient
-	member *kafka.Consumer // of the group; nil where the question comes from outside
-	group  string
+	admin    *kafka.AdminClient
+	member   *kafka.Consumer // of the group, or of nobody: only asked for committed offsets
+	group    string
+	patience time.Duration // how long to wait for committed offsets; the end of ctx does not end it
 }
+
+// memberPatience is how long a worker waits for the group's committed offsets: it
+// asks again soon.
+const memberPatience = 3 * time.Second
 
 // topics returns those of the named topics that exist. Beside an error it
 // returns what could be told all the same.
@@ -67,6 +72,25 @@ func describe(description kafka.TopicDescription) topic {
 		t.partitions = append(t.partitions, int32(partition.Partition)) //nolint:gosec // Kafka numbers partitions by int32
 	}
 	return t
+}
+
+// partitionsIn lists the partitions of all the topics.
+func partitionsIn(topics map[string]topic) []record.Partition {
+	var ids []record.Partition
+	for name, t := range topics {
+		for _, id := range t.partitions {
+			ids = append(ids, record.Partition{Topic: name, ID: id})
+		}
+	}
+	return ids
+}
+
+func topicPartitions(partitions []record.Partition) []kafka.TopicPartition {
+	asked := make([]kafka.TopicPartition, len(partitions))
+	for i, p := range partitions {
+		asked[i] = topicPartition(p, 0)
+	}
+	return asked
 }
 
 // places returns what the brokers say of the partitions; those that have no
@@ -126,12 +150,15 @@ func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, e
 	return found, nil
 }
 
+// committed asks by a consumer, not by the admin client: that one's question goes to
+// the group's coordinator too, and aborts the whole process where that goes away
+// meanwhile (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0'
+// failed, in librdkafka 2.15; its issue 4605 and pull request 5397).
 func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]place, error) {
-	ask := s.committedFromOutside
-	if s.member != nil {
-		ask = s.committedOfMember
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	answer, err := ask(ctx, partitions)
+	answer, err := s.member.Committed(partitions, int(s.patience.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}
@@ -145,31 +172,6 @@ func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition)
 		found[partitionOf(p)] = place{committed: max(int64(p.Offset), -1), committedID: readMetadata(p.Metadata)}
 	}
 	return found, errors.Join(failed...)
-}
-
-// committedOfMember is for workers. The admin client's question goes to the group's
-// coordinator too, and aborts the whole process where that goes away meanwhile
-// (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0' failed, in
-// librdkafka 2.15; its issue 4605 and pull request 5397).
-func (s scout) committedOfMember(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
-	const patience = 3 * time.Second // short, since the end of ctx does not end it
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return s.member.Committed(partitions, int(patience.Milliseconds()))
-}
-
-func (s scout) committedFromOutside(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
-	answer, err := s.admin.ListConsumerGroupOffsets(ctx,
-		[]kafka.ConsumerGroupTopicPartitions{{Group: s.group, Partitions: partitions}}, requestTimeout(ctx))
-	if err != nil {
-		return nil, err
-	}
-	var all []kafka.TopicPartition
-	for _, group := range answer.ConsumerGroupsTopicPartitions {
-		all = append(all, group.Partitions...)
-	}
-	return all, nil
 }
 
 // requestTimeout bounds a request as ctx does: the client's own bound is 60 s.

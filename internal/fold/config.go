@@ -1,0 +1,36 @@
+package fold
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Config says what a Fold may use of the machine.
+type Config struct {
+	Dir    string `env:"FOLD_DIR" doc:"Existing directory for the working files of rebuild and verify; empty for the system's temporary one. They take about as much disk as the documents, compressed, and for a moment twice that; they hold the documents' contents, are readable by this user alone, and are removed at the end."`
+	Memory int    `env:"FOLD_MEMORY, default=536870912" doc:"Bytes of memory that rebuild and verify use for joining events, about; 64 MiB or more. More means less work on disk."`
+}
+
+const leastMemory = 64 << 20
+
+// Validate names every wrong setting.
+func (c Config) Validate() error {
+	var wrong []error
+	if c.Dir != "" {
+		if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
+			wrong = append(wrong, fmt.Errorf("FOLD_DIR: %q is no directory that can be used", c.Dir))
+		}
+	}
+	if c.Memory < leastMemory {
+		wrong = append(wrong, fmt.Errorf("FOLD_MEMORY: use %d (64 MiB) or more", leastMemory))
+	}
+	return errors.Join(wrong...)
+}
+
+func (c Config) dir() string {
+	if c.Dir != "" {
+		return c.Dir
+	}
+	return os.TempDir()
+}

@@ -1,0 +1,180 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
+
+	"github.com/search-indexer/search-indexer/internal/document"
+)
+
+// Next is an index on its way to go live, or one that went live and whose rebuild
+// is not done yet. Its private alias tells it from all others.
+type Next struct {
+	Entity document.Entity
+	Index  string
+	UUID   string // the index's own id
+	Alias  string // private alias, which leads to Index alone
+	Origin Origin
+	Live   bool // the read and write alias lead to it already
+}
+
+// String says what an operator has to know of it.
+func (n Next) String() string {
+	if n.Live {
+		return fmt.Sprintf("rebuild by %s of %ss is between swap and done: run `indexer rebuild --finish` if it is not running", n.Origin.Owner, n.Entity)
+	}
+	return fmt.Sprintf("rebuild by %s of %ss into %s is unfinished: run `indexer rebuild`, or `indexer rebuild --abort`, if it is not running", n.Origin.Owner, n.Entity, n.Index)
+}
+
+// loadSettings are what an index is loaded with: no refresh and no replica until
+// [Client.Serve] gives it what its template says.
+func loadSettings() map[string]any {
+	return map[string]any{
+		"index.refresh_interval":     "-1",
+		"index.number_of_replicas":   0,
+		"index.auto_expand_replicas": "false", // would raise the replicas by itself
+	}
+}
+
+// CreateNext makes an index named after the time at, from the template, with its
+// private alias and its origin in the same request, so none ever stands without
+// them. Script and template are stored first, as by [Client.Setup]; a template that
+// would lose data, and a name that is taken, are errors.
+func (c *Client) CreateNext(ctx context.Context, entity document.Entity, at time.Time, origin Origin) (Next, error) {
+	if err := c.prepare(ctx, entity); err != nil {
+		return Next{}, err
+	}
+	n := c.names(entity)
+	name := n.Index(at)
+	create := opensearchapi.IndicesCreateRequest{Index: name, Body: encoded(map[string]any{
+		"settings": loadSettings(),
+		"mappings": map[string]any{"_meta": map[string]any{originMember: origin}}, // merges with the template's own
+		"aliases":  map[string]any{n.next(name): map[string]any{}},
+	})}
+	if err := c.ask(ctx, create, nil); err != nil {
+		return Next{}, fmt.Errorf("create index %s: %w", name, err)
+	}
+	return c.nextNamed(ctx, entity, name)
+}
+
+// prepare brings what a new index is made from, and written with, up to date.
+func (c *Client) prepare(ctx context.Context, entity document.Entity) error {
+	templates, err := c.cfg.loadTemplates()
+	if err != nil {
+		return err
+	}
+	var report SetupReport
+	if err := c.setupScript(ctx, &report); err != nil {
+		return err
+	}
+	sound, err := c.setupTemplate(ctx, c.names(entity), templates[entity], &report)
+	if err != nil || sound {
+		return err
+	}
+	var problems []error
+	for _, problem := range report.Problems {
+		problems = append(problems, errors.New(problem.String()))
+	}
+	return errors.Join(problems...)
+}
+
+// Adopt makes a Next of an index that stands but is not live, such as one that was
+// kept for a way back: it gets its private alias, then the origin, and writes to it
+// are allowed. One that broke off is found by [Client.Unfinished] from its first
+// step on.
+func (c *Client) Adopt(ctx context.Context, entity document.Entity, index string, origin Origin) (Next, error) {
+	found, s, err := c.ownIndices(ctx, entity)
+	if err != nil {
+		return Next{}, err
+	}
+	if _, ok := found[index]; !ok || !s.names.isIndex(index) {
+		return Next{}, fmt.Errorf("adopt index %s: it is no index of %ss", index, entity)
+	}
+	if now := s.of(index); now != StandingKept {
+		return Next{}, fmt.Errorf("adopt index %s: it is %s, not %s", index, now, StandingKept)
+	}
+	if err := c.updateAliases(ctx, addAlias(index, s.names.next(index))); err != nil {
+		return Next{}, fmt.Errorf("adopt index %s: %w", index, err)
+	}
+	if err := c.SetOrigin(ctx, index, origin); err != nil {
+		return Next{}, err
+	}
+	if err := c.UnblockWrites(ctx, index); err != nil {
+		return Next{}, err
+	}
+	return c.nextNamed(ctx, entity, index)
+}
+
+// Unfinished returns every index that has a private alias, whatever its state,
+// sorted by entity as in [Entities] and by name.
+func (c *Client) Unfinished(ctx context.Context) ([]Next, error) {
+	var all []Next
+	for _, entity := range Entities() {
+		found, s, err := c.ownIndices(ctx, entity)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range s.next {
+			next, err := s.describe(entity, name, found[name])
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, next)
+		}
+	}
+	return all, nil
+}
+
+// nextNamed returns the Next of that index.
+func (c *Client) nextNamed(ctx context.Context, entity document.Entity, index string) (Next, error) {
+	found, s, err := c.ownIndices(ctx, entity)
+	if err != nil {
+		return Next{}, err
+	}
+	if !slices.Contains(s.next, index) {
+		return Next{}, fmt.Errorf("index %s has no private alias any more", index)
+	}
+	return s.describe(entity, index, found[index])
+}
+
+// describe returns the Next of an index that has a private alias.
+func (s standing) describe(entity document.Entity, name string, own ownIndex) (Next, error) {
+	origin, err := own.origin()
+	if err != nil {
+		return Next{}, fmt.Errorf("index %s: %w", name, err)
+	}
+	return Next{
+		Entity: entity, Index: name, UUID: own.Settings.Index.UUID, Alias: s.names.next(name),
+		Origin: origin, Live: s.isBehindBoth(name),
+	}, nil
+}
+
+// isBehindBoth reports whether both aliases lead to that index alone.
+func (s standing) isBehindBoth(name string) bool {
+	return s.target == name && len(s.read) == 1 && s.read[0] == name
+}
+
+// ownIndices returns every index of an entity, live or not.
+func (c *Client) ownIndices(ctx context.Context, entity document.Entity) (map[string]ownIndex, standing, error) {
+	n := c.names(entity)
+	found, err := c.describeOwn(ctx, n.Pattern, n.Read, n.Write)
+	live := map[string]liveIndex{}
+	for name := range found {
+		live[name] = liveIndex{Aliases: found[name].Aliases}
+	}
+	return found, c.standing(entity, live), err
+}
+
+// Load writes final documents of next's entity, each only where it does not exist:
+// so a late request of a rebuild that died can't overwrite what was joined since.
+// Outcomes are those of [Writer.Write], but for one: Stale says that the document
+// was there already, by an attempt before.
+func (c *Client) Load(ctx context.Context, opaqueID string, next Next, actions []Action) []Outcome {
+	loader := Writer{client: c, lines: creates(next.Alias)}
+	return loader.Write(ctx, opaqueID, actions)
+}

@@ -1,0 +1,88 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+// Positions returns where the ranges end: what is known of the log once they have
+// been read.
+func Positions(ranges []Range) []record.Position {
+	positions := make([]record.Position, len(ranges))
+	for i, r := range ranges {
+		positions[i] = record.Position{Partition: r.Partition, TopicID: r.TopicID, Next: r.To}
+	}
+	return positions
+}
+
+// After returns what positions do not cover of the present log, one Range for each
+// of its partitions, an empty one where nothing is left.
+//
+// A partition without a position is left whole; so is one whose topic was made
+// again, as it has another id then: what was read is of another log. Of a log that
+// was cut, or that lost its end, since the position was taken, there is left what
+// it holds from the position on.
+func After(positions []record.Position, present []Range) []Range {
+	left := slices.Clone(present)
+	for i := range left {
+		left[i].From = reached(positions, present[i])
+	}
+	return left
+}
+
+// Before returns what positions cover of the present log: the part that [After]
+// leaves out.
+func Before(positions []record.Position, present []Range) []Range {
+	covered := slices.Clone(present)
+	for i := range covered {
+		covered[i].To = reached(positions, present[i])
+	}
+	return covered
+}
+
+// reached is the offset of r that positions come to.
+func reached(positions []record.Position, r Range) int64 {
+	i := slices.IndexFunc(positions, func(p record.Position) bool {
+		return p.Partition == r.Partition && !differ(p.TopicID, r.TopicID)
+	})
+	if i < 0 {
+		return r.From
+	}
+	return min(max(positions[i].Next, r.From), r.To)
+}
+
+// Committed returns what a group has committed of those of the topics that exist,
+// sorted: a position for each partition where it has committed one, with the id of
+// the topic that it was committed for. It needs no running member and is none. It
+// waits for a broker until ctx ends, or 10 s where ctx has no deadline.
+func (a *Admin) Committed(ctx context.Context, group string, topics []string) ([]record.Position, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s, done, err := a.outside(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	found, err := s.topics(ctx, topics)
+	if err != nil {
+		return nil, a.connection.explain(err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	places, err := s.committed(ctx, topicPartitions(partitionsIn(found)))
+	if err != nil {
+		return nil, fmt.Errorf("look up the committed offsets of group %s: %w", group, a.connection.explain(err))
+	}
+	var positions []record.Position
+	for id, at := range places {
+		if at.committed >= 0 {
+			positions = append(positions, record.Position{Partition: id, TopicID: at.committedID, Next: at.committed})
+		}
+	}
+	slices.SortFunc(positions, func(a, b record.Position) int { return comparePartitions(a.Partition, b.Partition) })
+	return positions, nil
+}
