@@ -95,9 +95,10 @@ func (c *Client) Adopt(ctx context.Context, entity document.Entity, index string
 	if _, ok := found[index]; !ok || !s.names.isIndex(index) {
 		return Next{}, fmt.Errorf("adopt index %s: it is no index of %ss", index, entity)
 	}
-	if now := s.of(index); now != StandingKept {
-		return Next{}, fmt.Errorf("adopt index %s: it is %s, not %s", index, now, StandingKept)
+	if now := s.of(index); now == StandingLive || now == StandingNext {
+		return Next{}, fmt.Errorf("adopt index %s: it is %s", index, now)
 	}
+	origin.Kept = true
 	if err := c.updateAliases(ctx, addAlias(index, s.names.next(index))); err != nil {
 		return Next{}, fmt.Errorf("adopt index %s: %w", index, err)
 	}
@@ -108,6 +109,37 @@ func (c *Client) Adopt(ctx context.Context, entity document.Entity, index string
 		return Next{}, err
 	}
 	return c.nextNamed(ctx, entity, index)
+}
+
+// Release takes Adopt back: no more writes are allowed, and the private alias goes.
+// It refuses an index that is live, and may be repeated after an error.
+func (c *Client) Release(ctx context.Context, next Next) error {
+	_, s, err := c.ownIndices(ctx, next.Entity)
+	if err != nil {
+		return err
+	}
+	if now := s.of(next.Index); now == StandingLive {
+		return fmt.Errorf("release index %s: it is %s", next.Index, now)
+	}
+	if err := c.BlockWrites(ctx, next.Index); err != nil {
+		return err
+	}
+	err = c.updateAliases(ctx, removeAlias(next.Index, next.Alias))
+	if err != nil && !isMissing(err) {
+		return fmt.Errorf("release index %s: %w", next.Index, err)
+	}
+	return nil
+}
+
+// Live returns the index behind both aliases of an entity with how it came to be;
+// an empty name where none is.
+func (c *Client) Live(ctx context.Context, entity document.Entity) (string, Origin, error) {
+	found, s, err := c.ownIndices(ctx, entity)
+	if err != nil || !s.isBehindBoth(s.target) {
+		return "", Origin{}, err
+	}
+	origin, err := found[s.target].origin()
+	return s.target, origin, err
 }
 
 // Unfinished returns every index that has a private alias, whatever its state,

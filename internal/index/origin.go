@@ -32,6 +32,9 @@ type Origin struct {
 	State    OriginState `json:"state"`
 	Owner    string      `json:"owner"`              // who rebuilds, in words for an operator
 	Previous string      `json:"previous,omitempty"` // the index that it replaces
+	// Kept says that the index was kept for a way back, which a rollback now takes: it
+	// is kept again, not dropped, where the swap does not come.
+	Kept bool `json:"kept,omitempty"`
 	// Joined is how far the log has been joined into it.
 	Joined []record.Position `json:"joined,omitempty"`
 	// Committed is where the live consumer group stood before the swap: everything

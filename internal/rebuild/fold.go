@@ -68,7 +68,7 @@ func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
 // seed joins what the live indices hold.
 func (b *Rebuild) seed(ctx context.Context) error {
 	for _, entity := range b.options.Entities {
-		live, err := b.live(ctx, entity)
+		live, _, err := b.Client.Live(ctx, entity)
 		if err != nil {
 			return err
 		}
@@ -76,8 +76,8 @@ func (b *Rebuild) seed(ctx context.Context) error {
 			continue
 		}
 		b.Display.Phase("read the live "+string(entity)+"s", -1, "documents")
-		err = b.Client.Scan(ctx, live, entity, index.ScanOptions{}, func(page []index.Stored) error {
-			return b.sow(page)
+		err = b.Client.Scan(ctx, live, index.ScanOptions{}, func(page []index.StoredDocument) error {
+			return b.sow(entity, page)
 		})
 		if err != nil {
 			return fmt.Errorf("read the live index %s: %w", live, err)
@@ -86,7 +86,7 @@ func (b *Rebuild) seed(ctx context.Context) error {
 	return nil
 }
 
-func (b *Rebuild) sow(page []index.Stored) error {
+func (b *Rebuild) sow(entity document.Entity, page []index.StoredDocument) error {
 	entries := make([]fold.Entry, 0, len(page))
 	for _, doc := range page {
 		if doc.Err != nil {
@@ -96,12 +96,6 @@ func (b *Rebuild) sow(page []index.Stored) error {
 	}
 	b.Display.Add(int64(len(page)))
 	return b.fold.Join(entries)
-}
-
-// live returns the index behind the write alias of entity, "" where there is none.
-func (b *Rebuild) live(ctx context.Context, entity document.Entity) (string, error) {
-	targets, err := index.NewCatalog(b.Client).Refresh(ctx)
-	return targets[entity].Index, err
 }
 
 // records returns how many records the ranges hold at most: their logs may have holes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
@@ -68,7 +69,11 @@ func (b *Rebuild) Abort(ctx context.Context) error {
 
 // takeBack removes an index that has not gone live.
 func (b *Rebuild) takeBack(ctx context.Context, next index.Next) error {
-	if err := b.Client.DropNext(ctx, next); err != nil {
+	undo := b.Client.DropNext
+	if next.Origin.Kept {
+		undo = b.Client.Release
+	}
+	if err := undo(ctx, next); err != nil {
 		return fmt.Errorf("take back %s: %w", next.Index, err)
 	}
 	b.Logger.Info().Str("index", next.Index).Msg("took back an index that has not gone live")
@@ -91,12 +96,15 @@ func (b *Rebuild) Rollback(ctx context.Context) (Report, error) {
 }
 
 func (b *Rebuild) rollback(ctx context.Context, entity document.Entity) error {
-	live, replaced, err := b.Client.Replaced(ctx, entity)
+	live, origin, err := b.Client.Live(ctx, entity)
 	if err != nil {
 		return err
 	}
-	next, err := b.Client.Adopt(ctx, entity, replaced.Previous, index.Origin{
-		State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Joined: replaced.Committed, Began: replaced.Began,
+	if origin.Previous == "" {
+		return &RefusedError{What: fmt.Sprintf("no index was replaced by %s", live), WayOut: "`indexer rebuild` makes one anew"}
+	}
+	next, err := b.Client.Adopt(ctx, entity, origin.Previous, index.Origin{
+		State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Joined: origin.Committed, Began: time.Now(),
 	})
 	if err != nil {
 		return err

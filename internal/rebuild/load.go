@@ -11,6 +11,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // load makes the new indices and writes every State of the fold into them, then
@@ -41,7 +42,7 @@ func (b *Rebuild) load(ctx context.Context) error {
 }
 
 func (b *Rebuild) loadEntity(ctx context.Context, entity document.Entity, expired time.Time) error {
-	live, err := b.live(ctx, entity)
+	live, _, err := b.Client.Live(ctx, entity)
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func (b *Rebuild) loadEntity(ctx context.Context, entity document.Entity, expire
 		return fmt.Errorf("make a new index: %w", err)
 	}
 	b.nexts = append(b.nexts, next)
-	b.Display.Phase("load "+string(entity)+"s", b.fold.Stats().Entities[entity], "documents")
+	b.Display.Phase("load "+string(entity)+"s", -1, "documents")
 	counted := loaded{}
 	batches := make(chan []index.Action)
 	group, ctx := errgroup.WithContext(ctx)
@@ -183,13 +184,7 @@ func (b *Rebuild) loadRefused(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	read := make(map[record.Partition]int64, len(b.joined))
-	for _, p := range b.joined {
-		read[p.Partition] = p.Next
-	}
-	for i := range whole {
-		whole[i].To = min(whole[i].To, read[whole[i].Partition])
-	}
+	whole = stream.Before(b.joined, whole)
 	b.Display.Phase("load refused documents event by event", records(whole), "events")
 	return b.join(ctx, whole, func(r *record.Record) bool {
 		_, change, rejection := b.Decoder.Decode(r)

@@ -96,7 +96,7 @@ func (b *Rebuild) planLog(ctx context.Context, p *Plan) error {
 	}
 	for _, gap := range gaps {
 		switch {
-		case gap.Note:
+		case !gap.Missing:
 			p.Notes = append(p.Notes, gap.String())
 		case b.options.Seed || b.options.AcceptTruncated:
 			p.Notes = append(p.Notes, gap.String()+" (accepted)")
@@ -111,7 +111,7 @@ func (b *Rebuild) planIndices(ctx context.Context, p *Plan) error {
 	for _, entity := range b.options.Entities {
 		e := PlanEntity{Entity: entity}
 		var err error
-		if e.Live, err = b.live(ctx, entity); err != nil {
+		if e.Live, _, err = b.Client.Live(ctx, entity); err != nil {
 			return err
 		}
 		if e.Live != "" {
@@ -140,7 +140,7 @@ func (b *Rebuild) planDisks(ctx context.Context, p *Plan) error {
 	p.FoldNeed = entities * p.EventBytes * compaction
 	p.IndexNeed = bytes * int64(1+b.Client.Replicas())
 	var err error
-	if p.FoldFree, err = fold.FreeBytes(p.FoldDir); err != nil {
+	if p.FoldFree, err = b.Fold.Free(); err != nil {
 		return err
 	}
 	disk, err := b.Client.Disk(ctx)

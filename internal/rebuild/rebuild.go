@@ -42,6 +42,7 @@ type Lock interface {
 // Log is the log of every topic, as [stream.Reader] reads it.
 type Log interface {
 	fold.Log
+	Ranges(ctx context.Context, topics []string) ([]stream.Range, error)
 	Completeness(ctx context.Context, topics []string) ([]stream.Gap, error)
 }
 
@@ -180,7 +181,7 @@ func (b *Rebuild) steps(ctx context.Context, list ...step) error {
 func (b *Rebuild) close(ctx context.Context, failure error) error {
 	var errs []error
 	if b.fold != nil {
-		b.report.FoldBytes = b.fold.Stats().DiskBytes
+		b.report.FoldBytes = b.fold.Stats().Disk
 		errs = append(errs, b.fold.Close())
 	}
 	if failure == nil || b.swapped {
