@@ -62,7 +62,7 @@ func (it item) outcome(visible bool) Outcome {
 		return refused(it.Status, *it.Error)
 	}
 	switch it.Result {
-	case "created", "updated":
+	case "created", "updated", "deleted":
 		if visible {
 			return Outcome{Result: Written, Index: it.Index}
 		}

@@ -8,8 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -43,7 +41,11 @@ func (c *Client) Copies(ctx context.Context, key document.Key) ([]Copy, error) {
 		return nil, err
 	}
 	names := slices.Sorted(maps.Keys(live))
-	docs, err := c.documents(ctx, names, key.ID)
+	places := make([]place, len(names))
+	for i, name := range names {
+		places[i] = place{Index: name, ID: key.ID}
+	}
+	docs, err := c.documents(ctx, places)
 	if err != nil {
 		return nil, err
 	}
@@ -80,42 +82,6 @@ func (s standing) of(name string) Standing {
 	default:
 		return StandingKept
 	}
-}
-
-// storedDocument is what one index says of one id.
-type storedDocument struct {
-	Found  bool           `json:"found"`
-	Source jsontext.Value `json:"_source"`
-	Error  *fault         `json:"error"`
-}
-
-// documents reads one id from each of the indices. The id travels in the body: in
-// a path it could be anything, such as "..".
-func (c *Client) documents(ctx context.Context, indices []string, id string) ([]storedDocument, error) {
-	type doc struct {
-		Index string `json:"_index"`
-		ID    string `json:"_id"`
-	}
-	var question struct {
-		Docs []doc `json:"docs"`
-	}
-	for _, name := range indices {
-		question.Docs = append(question.Docs, doc{name, id})
-	}
-	body, err := json.Marshal(question)
-	if err != nil {
-		return nil, fmt.Errorf("ask for documents: %w", err)
-	}
-	var answer struct {
-		Docs []storedDocument `json:"docs"`
-	}
-	if err := c.ask(ctx, opensearchapi.MgetRequest{Body: bytes.NewReader(body)}, &answer); err != nil {
-		return nil, fmt.Errorf("read documents: %w", err)
-	}
-	if len(answer.Docs) != len(indices) {
-		return nil, fmt.Errorf("read documents: %d answers for %d indices", len(answer.Docs), len(indices))
-	}
-	return answer.Docs, nil
 }
 
 // RemoveCopy removes a document from a kept index. It refuses every other one: a

@@ -32,7 +32,7 @@ type StepResult string
 
 // What Setup does.
 const (
-	Stored    StepResult = "stored"    // was missing or another
+	Saved     StepResult = "stored"    // was missing or another
 	Unchanged StepResult = "unchanged" // was stored before
 	Created   StepResult = "created"
 	Kept      StepResult = "kept"   // stood as it should

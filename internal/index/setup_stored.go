@@ -33,7 +33,7 @@ func (c *Client) setupScript(ctx context.Context, report *SetupReport) error {
 	if err := c.ask(ctx, request, nil); err != nil {
 		return fmt.Errorf("store merge script: %w", err)
 	}
-	report.add("script", c.script.id, Stored)
+	report.add("script", c.script.id, Saved)
 	return nil
 }
 
@@ -52,7 +52,7 @@ func (c *Client) setupTemplate(ctx context.Context, n Names, own indexTemplate, 
 			return false, c.orProblem(err, report, fmt.Sprintf("template %q was refused", n.Template),
 				"mend the template file, or give the other template that it names another priority")
 		}
-		result = Stored
+		result = Saved
 	}
 	report.add("template", n.Template, result)
 

@@ -63,7 +63,7 @@ func TestSetupIsRepeatable(t *testing.T) {
 		t.Errorf("first: %+v", first.Steps[0]) // stored or not: other tests share it
 	}
 	first.Steps = first.Steps[1:]
-	if diff := cmp.Diff(steps(Stored, Created), first); diff != "" {
+	if diff := cmp.Diff(steps(Saved, Created), first); diff != "" {
 		t.Errorf("first: %s", diff)
 	}
 	if found := client.Ready(t.Context()); len(found) > 0 {
@@ -84,7 +84,7 @@ func TestSetupIsRepeatable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want = steps(Stored, Kept)
+	want = steps(Saved, Kept)
 	if diff := cmp.Diff(want.Steps, changed.Steps[1:]); diff != "" {
 		t.Errorf("with other settings: %s", diff)
 	}

@@ -1,0 +1,219 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// testTTL leaves a loaded machine time to renew.
+const testTTL = 4 * time.Second
+
+func lock(t *testing.T, c *Client, command string) (*Lock, error) {
+	t.Helper()
+	l, err := c.Lock(t.Context(), LockRequest{Command: command, TTL: testTTL})
+	if err == nil {
+		t.Cleanup(func() { _ = l.Release(t.Context()) })
+	}
+	return l, err
+}
+
+func mustLock(t *testing.T, c *Client, command string) *Lock {
+	t.Helper()
+	l, err := lock(t, c, command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// forsake stops the renewals of a lock, as the death of its process does.
+func forsake(l *Lock) {
+	l.end(context.Canceled)
+	l.expiry.Stop()
+	l.renewals.Wait()
+}
+
+func TestLockIsHeldByOne(t *testing.T) {
+	t.Parallel()
+	client := mustClient(t, realConfig(t))
+	if _, held, err := client.LockHolder(t.Context()); held || err != nil {
+		t.Fatalf("before the first lock: held %v, %v", held, err)
+	}
+	first := mustLock(t, client, "rebuild")
+
+	var refusal *LockedError
+	if _, err := lock(t, client, "purge"); !errors.As(err, &refusal) || refusal.Command != "rebuild" || refusal.Owner != first.document.Owner {
+		t.Fatalf("a second lock: %v", err)
+	}
+	holder, held, err := client.LockHolder(t.Context())
+	if holder != refusal.Holder || !held || err != nil || time.Since(holder.Since) > time.Hour {
+		t.Errorf("holder %+v, held %v, %v", holder, held, err)
+	}
+	if err := first.Context().Err(); err != nil {
+		t.Errorf("the holder's context has ended: %v", err)
+	}
+	if err := first.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if first.Context().Err() == nil || first.Check(t.Context()) == nil {
+		t.Error("released, but its context goes on")
+	}
+	mustLock(t, client, "purge")
+}
+
+// TestLockRace: of many who take a lock that never was, or that was forsaken,
+// exactly one has it.
+func TestLockRace(t *testing.T) {
+	t.Parallel()
+	client := mustClient(t, realConfig(t))
+	for _, round := range []string{"never was", "forsaken"} {
+		const takers = 8
+		var group sync.WaitGroup
+		locks := make([]*Lock, takers)
+		errs := make([]error, takers)
+		for i := range takers {
+			group.Go(func() {
+				locks[i], errs[i] = client.Lock(t.Context(), LockRequest{Command: strconv.Itoa(i), TTL: testTTL})
+			})
+		}
+		group.Wait()
+		var winner *Lock
+		for i, l := range locks {
+			var refusal *LockedError
+			switch {
+			case l != nil && winner == nil:
+				winner = l
+			case l != nil:
+				t.Fatalf("%s: two have the lock", round)
+			case !errors.As(errs[i], &refusal):
+				t.Errorf("%s: %v", round, errs[i])
+			}
+		}
+		if winner == nil {
+			t.Fatalf("%s: nobody has the lock", round)
+		}
+		forsake(winner)
+	}
+}
+
+func TestForsakenLockIsTakenOver(t *testing.T) {
+	t.Parallel()
+	client := mustClient(t, realConfig(t))
+	dead := mustLock(t, client, "rebuild")
+	forsake(dead)
+	var waited []string
+	began := time.Now()
+	next, err := client.Lock(t.Context(), LockRequest{Command: "purge", TTL: testTTL, Waiting: func(owner string, upTo time.Duration) {
+		if upTo != testTTL {
+			t.Errorf("waiting for up to %s", upTo)
+		}
+		waited = append(waited, owner)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < testTTL {
+		t.Errorf("taken over after %s, before the lock had expired", took)
+	}
+	if len(waited) != 1 || waited[0] != dead.document.Owner {
+		t.Errorf("waiting for %v", waited)
+	}
+	// The first was only asleep. It must not give back what is another's.
+	if err := dead.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := next.Check(t.Context()); err != nil {
+		t.Errorf("the new holder: %v", err)
+	}
+	if err := next.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLockIsLost: whichever way another comes to have it, the holder's work ends.
+func TestLockIsLost(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(t *testing.T, c *Client, at string){
+		"taken over": func(t *testing.T, c *Client, at string) {
+			call[any](t, c, http.MethodPut, at+"/_doc/exclusive", `{"owner":"another","command":"purge","since":"2026-01-02T03:04:05Z","expires_in":30}`)
+		},
+		"removed":       func(t *testing.T, c *Client, at string) { call[any](t, c, http.MethodDelete, at+"/_doc/exclusive", "") },
+		"index removed": func(t *testing.T, c *Client, at string) { call[any](t, c, http.MethodDelete, at, "") },
+		"silent server": func(t *testing.T, c *Client, at string) {
+			call[any](t, c, http.MethodPut, at+"/_settings", `{"index.blocks.read_only":true}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := mustClient(t, realConfig(t))
+			l := mustLock(t, client, "rebuild")
+			spoil(t, client, "/"+client.lockIndex())
+			if err := l.Check(t.Context()); err == nil {
+				t.Error("it passes as ours")
+			}
+			select {
+			case <-l.Context().Done():
+			case <-time.After(time.Minute):
+				t.Fatal("the holder's context goes on")
+			}
+			if cause := context.Cause(l.Context()); !errors.Is(cause, ErrLockLost) {
+				t.Errorf("cause %v", cause)
+			}
+		})
+	}
+}
+
+// TestRenewalWithoutAnswer: a renewal that was written, but not heard of, keeps the
+// lock ours.
+func TestRenewalWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	client := mustClient(t, realConfig(t))
+	l, err := client.Lock(t.Context(), LockRequest{Command: "rebuild"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unheard := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if _, err := client.writeLock(t.Context(), l.entry, l.document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unheard()
+	if err := l.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	forsake(l) // else a renewal may hear of it first
+	unheard()
+	if err := l.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if holder, held, err := client.LockHolder(t.Context()); held || err != nil {
+		t.Errorf("after the release: %+v %v", holder, err)
+	}
+}
+
+func TestLockEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	client := mustClient(t, realConfig(t))
+	parent, stop := context.WithCancel(t.Context())
+	l, err := client.Lock(parent, LockRequest{Command: "rebuild"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if cause := context.Cause(l.Context()); !errors.Is(cause, context.Canceled) {
+		t.Errorf("cause %v", cause)
+	}
+	if err := l.Release(parent); err != nil {
+		t.Error(err)
+	}
+	if _, held, err := client.LockHolder(t.Context()); held || err != nil {
+		t.Errorf("after the release: held %v, %v", held, err)
+	}
+}
