@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,7 @@ type rebuildFlags struct {
 	seed, truncated, fewer, rejected bool
 	dryRun, finish, abort, rollback  bool
 	asJSON                           bool
+	linger                           time.Duration
 }
 
 func (p *program) rebuildCommand() *cobra.Command {
@@ -69,6 +71,8 @@ The replaced index is kept (--keep), so --rollback can put it back.`,
 	set.BoolVar(&flags.abort, "abort", false, "only clear away what a rebuild left that died before its swap")
 	set.BoolVar(&flags.rollback, "rollback", false, "put the replaced index back, caught up")
 	set.BoolVar(&flags.asJSON, "json", false, "print the report as one JSON object")
+	set.DurationVar(&flags.linger, "linger", 0, "wait for a random time of up to this before each step")
+	_ = set.MarkHidden("linger") // for tests: it widens the gaps that workers may slip through
 	command.MarkFlagsMutuallyExclusive("dry-run", "finish", "abort", "rollback")
 	command.MarkFlagsMutuallyExclusive("seed-from-current", "accept-truncated")
 	return command

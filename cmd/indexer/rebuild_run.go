@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -106,6 +107,7 @@ func (r *rebuilder) rebuild(flags rebuildFlags, lock rebuild.Lock, letters rebui
 		Client: r.client, Lock: lock, Log: r.reader, Decoder: r.decoder, Letters: letters,
 		Committed: func(ctx context.Context) ([]record.Position, error) { return r.admin.Committed(ctx, group, topics) },
 		Display:   r.display, Logger: r.log, Fold: r.settings.Fold, Batch: r.settings.Batch,
+		Step: func(ctx context.Context, _ rebuild.Phase) error { return linger(ctx, flags.linger) },
 	}, rebuild.Options{
 		Entities: entities, Topics: topics,
 		Seed: flags.seed, AcceptTruncated: flags.truncated, AcceptFewer: flags.fewer, AcceptRejected: flags.rejected,
@@ -115,7 +117,20 @@ func (r *rebuilder) rebuild(flags rebuildFlags, lock rebuild.Lock, letters rebui
 	}), nil
 }
 
-// letterbox of a rebuild.
+// linger waits for a random time of up to most.
+func linger(ctx context.Context, most time.Duration) error {
+	if most <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(most)): //nolint:gosec // nobody gains by guessing it
+		return nil
+	}
+}
+
+// rebuildLetters is what a rebuild has to do with dead letters.
 type rebuildLetters struct {
 	known  map[string]bool
 	sender *dlq.Sender
@@ -151,4 +166,9 @@ func letterOf(l pipeline.Letter) dlq.Letter {
 		Record: l.Record, Reason: l.Reason, Error: l.Error,
 		EventID: l.Event.ID, CorrelationID: l.Event.CorrelationID, FailedAt: time.Now(),
 	}
+}
+
+// expiry is until when a deleted document needs no tombstone.
+func (r *rebuilder) expiry(context.Context) (time.Time, error) {
+	return time.Now().Add(-r.settings.Index.TombstoneRetention), nil
 }

@@ -226,10 +226,7 @@ func (w *worker) pause(ctx context.Context, topic string, partition int32, on bo
 
 // deliver hands a letter to the dead-letter topic.
 func (w *worker) deliver(l pipeline.Letter, done func(error)) {
-	w.letters.Send(context.Background(), dlq.Letter{
-		Record: l.Record, Reason: l.Reason, Error: l.Error,
-		EventID: l.Event.ID, CorrelationID: l.Event.CorrelationID, FailedAt: time.Now(),
-	}, done)
+	w.letters.Send(context.Background(), letterOf(l), done)
 }
 
 // logEnding writes a line for an event: at debug, or at info where it has become

@@ -165,7 +165,7 @@ type Name struct {
 // String returns "topic/partition/offset/digest", the key of an acknowledgement.
 func (n Name) String() string { return n.Place.String() + "/" + hex.EncodeToString(n.Digest[:]) }
 
-func nameOf(original *record.Record) Name {
+func NameOf(original *record.Record) Name {
 	hash := sha256.New()
 	var frame [16]byte                                                // the key's length keeps key and value apart
 	binary.BigEndian.PutUint64(frame[:8], uint64(original.Timestamp)) //nolint:gosec // the bits matter

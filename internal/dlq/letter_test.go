@@ -79,7 +79,7 @@ func TestNamesTellRecordsApart(t *testing.T) {
 	base := record.Record{Partition: record.Partition{Topic: "t", ID: 1}, Offset: 2, Timestamp: 3, Key: []byte("ab"), Value: []byte("c")}
 	again := base
 	again.Headers = []record.Header{{Key: "trace"}}
-	if nameOf(&base) != nameOf(&again) {
+	if NameOf(&base) != NameOf(&again) {
 		t.Error("copies have two names")
 	}
 	for name, change := range map[string]func(r *record.Record){
@@ -92,7 +92,7 @@ func TestNamesTellRecordsApart(t *testing.T) {
 	} {
 		other := base
 		change(&other)
-		if nameOf(&base).String() == nameOf(&other).String() {
+		if NameOf(&base).String() == NameOf(&other).String() {
 			t.Errorf("%s: the same name", name)
 		}
 	}
@@ -124,7 +124,7 @@ func FuzzParse(f *testing.F) {
 		if len(l.Record.Headers) != 1 || l.Record.Headers[0].Key != key {
 			t.Errorf("headers %v", l.Record.Headers)
 		}
-		if again, err := Parse(l.record("dead")); err != nil || nameOf(again.Record) != nameOf(l.Record) {
+		if again, err := Parse(l.record("dead")); err != nil || NameOf(again.Record) != NameOf(l.Record) {
 			t.Errorf("read again: %v", err)
 		}
 	})

@@ -119,7 +119,7 @@ func (r *Reader) List(ctx context.Context) (*Listing, error) {
 func (r *Reader) entry(l Letter, at Place) *Entry {
 	event, change, _ := r.decoder.Decode(l.Record)
 	return &Entry{
-		Name: nameOf(l.Record), Reason: l.Reason, Error: l.Error,
+		Name: NameOf(l.Record), Reason: l.Reason, Error: l.Error,
 		EventID: l.EventID, EventType: event.Type, CorrelationID: l.CorrelationID,
 		Document: change.Key, Timestamp: l.Record.Timestamp,
 		FailedAt: l.FailedAt, At: at, Copies: []Place{at}, recordKey: string(l.Record.Key),
@@ -181,7 +181,7 @@ func (r *Reader) Each(ctx context.Context, entries []*Entry, fn func(*Entry, Let
 			return nil
 		}
 		letter, err := Parse(&rec)
-		if err != nil || nameOf(letter.Record) != e.Name {
+		if err != nil || NameOf(letter.Record) != e.Name {
 			return nil //nolint:nilerr // the topic was made again meanwhile: it is another record
 		}
 		return fn(e, letter)

@@ -127,7 +127,7 @@ func (r *replaying) ended(e pipeline.Ending) {
 	}
 	r.report.Left--
 	// Not ctx: an interruption must not keep what is written from being acknowledged.
-	r.ledger.acknowledge(context.Background(), r.entries[nameOf(e.Record)], e.Result)
+	r.ledger.acknowledge(context.Background(), r.entries[NameOf(e.Record)], e.Result)
 }
 
 // close waits for the acknowledgements; the producer gives up on each after 30 s.

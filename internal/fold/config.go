@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 )
 
 // Config says what a Fold may use of the machine.
@@ -28,9 +29,19 @@ func (c Config) Validate() error {
 	return errors.Join(wrong...)
 }
 
-func (c Config) dir() string {
+// Path returns the directory that holds the working files' own ones.
+func (c Config) Path() string {
 	if c.Dir != "" {
 		return c.Dir
 	}
 	return os.TempDir()
+}
+
+// Free returns how many bytes of Path's file system this user may still write.
+func (c Config) Free() (int64, error) {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(c.Path(), &disk); err != nil {
+		return 0, fmt.Errorf("look how much disk is free in %s: %w", c.Path(), err)
+	}
+	return int64(disk.Bavail) * disk.Bsize, nil //nolint:gosec // disks are smaller
 }

@@ -33,7 +33,7 @@ type Entry struct {
 // Open makes an empty Fold with a private directory inside cfg.Dir, and removes
 // those that killed processes left there.
 func Open(cfg Config) (*Fold, error) {
-	dir, err := newScratch(cfg.dir())
+	dir, err := newScratch(cfg.Path())
 	if err != nil {
 		return nil, err
 	}

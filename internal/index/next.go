@@ -210,3 +210,7 @@ func (c *Client) Load(ctx context.Context, opaqueID string, next Next, actions [
 	loader := Writer{client: c, lines: creates(next.Alias)}
 	return loader.Write(ctx, opaqueID, actions)
 }
+
+// Replicas returns how many copies of each shard a new index is to have beside the
+// primary, by the settings.
+func (c *Client) Replicas() int { return c.cfg.Replicas }

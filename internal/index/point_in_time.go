@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -33,22 +32,6 @@ func (r plainRequest) Do(ctx context.Context, transport opensearchapi.Transport)
 		return nil, err
 	}
 	return &opensearchapi.Response{StatusCode: res.StatusCode, Body: res.Body, Header: res.Header}, nil
-}
-
-// refresh makes what was written to an index visible to searches, on every copy.
-func (c *Client) refresh(ctx context.Context, index string) error {
-	var answer struct {
-		Shards struct {
-			Failed int `json:"failed"`
-		} `json:"_shards"`
-	}
-	if err := c.ask(ctx, opensearchapi.IndicesRefreshRequest{Index: []string{index}}, &answer); err != nil {
-		return err
-	}
-	if n := answer.Shards.Failed; n > 0 {
-		return fmt.Errorf("%d shards were not refreshed", n)
-	}
-	return nil
 }
 
 // openPointInTime returns the id of what an index holds now. It is that of the

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/fold"
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
@@ -76,8 +75,8 @@ func (b *Rebuild) seed(ctx context.Context) error {
 			continue
 		}
 		b.Display.Phase("read the live "+string(entity)+"s", -1, "documents")
-		err = b.Client.Scan(ctx, live, index.ScanOptions{}, func(page []index.StoredDocument) error {
-			return b.sow(entity, page)
+		err = b.Client.Scan(ctx, live, entity, index.ScanOptions{}, func(page []index.Stored) error {
+			return b.sow(page)
 		})
 		if err != nil {
 			return fmt.Errorf("read the live index %s: %w", live, err)
@@ -86,7 +85,7 @@ func (b *Rebuild) seed(ctx context.Context) error {
 	return nil
 }
 
-func (b *Rebuild) sow(entity document.Entity, page []index.StoredDocument) error {
+func (b *Rebuild) sow(page []index.Stored) error {
 	entries := make([]fold.Entry, 0, len(page))
 	for _, doc := range page {
 		if doc.Err != nil {

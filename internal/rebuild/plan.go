@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/search-indexer/search-indexer/internal/document"
-	"github.com/search-indexer/search-indexer/internal/fold"
-	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
