@@ -64,7 +64,7 @@ func (r *rebuilder) plan(ctx context.Context, flags rebuildFlags) (rebuild.Plan,
 
 // run does what flags say under the lock that all share who change indices wholesale.
 func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild.Report, err error) {
-	lock, err := r.client.Lock(ctx, index.LockRequest{Command: "rebuild", Waiting: func(owner string, upTo time.Duration) {
+	lock, err := r.client.Lock(ctx, index.LockRequest{Command: "rebuild", TTL: r.settings.Index.LockTTL, Waiting: func(owner string, upTo time.Duration) {
 		r.log.Info().Str("owner", owner).Stringer("up_to", upTo).Msg("another command holds the lock; finding out whether it is alive")
 	}})
 	if err != nil {

@@ -29,6 +29,7 @@ type Config struct {
 	TemplateDir     string        `env:"OPENSEARCH_TEMPLATE_DIR" doc:"Folder whose post.json, artist.json and analysis.json, where they exist, replace the project's own templates at setup and rebuild. One that would lose data is refused."`
 
 	TombstoneRetention time.Duration `env:"TOMBSTONE_RETENTION, default=720h" doc:"How long a deleted document is kept as a hidden tombstone, by the Kafka time of its delete, 1h or more; purge, rebuild and verify go by it. An older event that arrives later than this brings the document back."`
+	LockTTL            time.Duration `env:"LOCK_TTL, default=30s" doc:"How long the lock of rebuild, verify --repair, dlq replay and purge outlives a command that was killed; the next one waits for so long. 1s to 10m."`
 }
 
 // loginSettings names the settings that make up the login in use.
@@ -52,6 +53,8 @@ const (
 	maxRefresh    = time.Hour
 	maxPrefixSize = 128 // index names end at 255 bytes
 	minTombstones = time.Hour
+	minLockTTL    = time.Second
+	maxLockTTL    = 10 * time.Minute
 )
 
 // prefixPattern is what OpenSearch takes at the beginning of an index name, less
@@ -133,6 +136,9 @@ func (c Config) validateIndices() error {
 	}
 	if c.TombstoneRetention < minTombstones {
 		errs = append(errs, fmt.Errorf("TOMBSTONE_RETENTION: must be %s or more", minTombstones))
+	}
+	if c.LockTTL < minLockTTL || c.LockTTL > maxLockTTL {
+		errs = append(errs, fmt.Errorf("LOCK_TTL: must be %s to %s", minLockTTL, maxLockTTL))
 	}
 	return errors.Join(errs...)
 }

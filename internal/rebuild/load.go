@@ -56,15 +56,15 @@ func (b *Rebuild) loadEntity(ctx context.Context, entity document.Entity, expire
 	b.Display.Phase("load "+string(entity)+"s", -1, "documents")
 	counted := loaded{}
 	batches := make(chan []index.Action)
-	group, ctx := errgroup.WithContext(ctx)
+	group, loading := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(batches)
-		return b.batches(ctx, entity, expired, &counted, batches)
+		return b.batches(loading, entity, expired, &counted, batches)
 	})
 	for range b.Batch.Concurrency {
 		group.Go(func() error {
 			for batch := range batches {
-				if err := b.write(ctx, next, batch, &counted); err != nil {
+				if err := b.write(loading, next, batch, &counted); err != nil {
 					return err
 				}
 			}

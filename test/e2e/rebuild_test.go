@@ -60,7 +60,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 // nothing else.
 func TestRebuildKilled(t *testing.T) {
 	t.Parallel()
-	x := newIndexer(t).with("OPENSEARCH_LOCK_TTL=2s")
+	x := newIndexer(t).with("LOCK_TTL=2s")
 	s := streams[3]()
 	x.setup()
 	half := len(s.records) / 2
