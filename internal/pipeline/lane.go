@@ -61,7 +61,7 @@ func (m *Machine) dueAt(l *lane) (at time.Time, ok bool) {
 	if !ok {
 		return at, false
 	}
-	full := len(l.queue) >= m.cfg.MaxEvents || l.bytes >= m.cfg.MaxBytes || len(m.releasing) > 0
+	full := len(l.queue) >= m.cfg.MaxEvents || l.bytes >= m.cfg.MaxBytes || len(m.handover.partitions) > 0
 	if since, _ := l.oldest(); !full && at.Before(since.Add(m.cfg.MaxWait)) {
 		at = since.Add(m.cfg.MaxWait)
 	}

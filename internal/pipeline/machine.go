@@ -36,19 +36,19 @@ type Machine struct {
 	rand    *rand.Rand
 	observe func(Ending)
 
-	mu        sync.Mutex // guards all below, so that a scrape sees it between steps
-	books     books
-	parts     map[record.Partition]*partition
-	owned     []*partition              // the same, in the order they came, so that effects have one order
-	releasing []*partition              // partitions that are drained
-	held      map[record.Partition]bool // by an operator; owned or not
-	lanes     []*lane                   // one for each entity seen
-	batches   map[uint64][]*item        // being prepared
-	writes    map[uint64]write          // bulk requests under way
-	letters   map[uint64]*flight        // dead letters under way
-	timers    timers
-	lastID    uint64
-	bytes     int // of records in flight
+	mu       sync.Mutex // guards all below, so that a scrape sees it between steps
+	books    books
+	parts    map[record.Partition]*partition
+	owned    []*partition // the same, in the order they came, so that effects have one order
+	handover handover
+	held     map[record.Partition]bool // by an operator; owned or not
+	lanes    []*lane                   // one for each entity seen
+	batches  map[uint64][]*item        // being prepared
+	writes   map[uint64]write          // bulk requests under way
+	letters  map[uint64]*flight        // dead letters under way
+	timers   timers
+	lastID   uint64
+	bytes    int // of records in flight
 
 	committing bool
 	lastCommit time.Time
@@ -83,9 +83,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Assign:
 		m.assign(in)
 	case Release:
-		m.release(in)
-	case Abandon:
-		m.abandonReleasing()
+		m.release(now, in)
 	case Lose:
 		m.lose(in)
 	case Fail:
@@ -106,8 +104,8 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	m.timers.fire(now)
 	m.pump(now)
 	m.checkStuck(now)
+	m.handOver(now)
 	m.commit(now)
-	m.finishRelease()
 	return m.effects
 }
 
@@ -140,6 +138,9 @@ func (m *Machine) Wake(now time.Time) time.Time {
 	defer m.mu.Unlock()
 	wake := now.Add(checkEvery)
 	if at, ok := m.timers.next(); ok && at.Before(wake) {
+		wake = at
+	}
+	if at, ok := m.handover.next(now); ok && at.Before(wake) {
 		wake = at
 	}
 	if l, due := m.nextLane(); l != nil && len(m.writes) < m.cfg.Concurrency && due.Before(wake) {

@@ -15,7 +15,7 @@ type partition struct {
 	tracker tracker
 	flying  int  // items that have not ended
 	bytes   int  // of these
-	leaving bool // being drained
+	leaving bool // being handed over
 
 	stuck   string // why an operator must act before it is read
 	refused int    // letters that the broker does not take
@@ -40,50 +40,13 @@ func (m *Machine) assign(in Assign) {
 	m.books.rebalances++
 }
 
-func (m *Machine) release(in Release) {
-	for _, name := range in.Partitions {
-		if part := m.parts[name]; part != nil && !part.leaving {
-			part.leaving = true
-			m.releasing = append(m.releasing, part)
-		}
-	}
-	if len(m.releasing) == 0 { // nothing of ours: the answer is due all the same
-		m.do(Released{})
-	}
-}
-
-// finishRelease answers Release once all of its partitions are drained.
-func (m *Machine) finishRelease() {
-	if len(m.releasing) == 0 || slices.ContainsFunc(m.releasing, func(p *partition) bool { return p.flying > 0 }) {
-		return
-	}
-	next := map[record.Partition]int64{}
-	for _, part := range m.releasing {
-		next[part.name] = part.tracker.next
-		m.disown(part)
-	}
-	m.releasing = nil
-	m.books.rebalances++
-	m.do(Released{Next: next})
-}
-
-func (m *Machine) abandonReleasing() {
-	for _, part := range m.releasing {
-		m.abandon(part)
-	}
-}
-
 func (m *Machine) lose(in Lose) {
-	draining := len(m.releasing) > 0
 	for _, name := range in.Partitions {
 		if part := m.parts[name]; part != nil {
 			m.abandon(part)
 			m.disown(part)
-			m.releasing = without(m.releasing, part)
+			m.leave(part)
 		}
-	}
-	if draining && len(m.releasing) == 0 {
-		m.do(Released{})
 	}
 	m.books.rebalances++
 }
