@@ -99,17 +99,17 @@ func (c *Consumer) remember(answer []kafka.TopicPartition, err error) error {
 // partition can go to another member, in the group's present generation (a member
 // that was put out has none, and is refused). Even a late one would only have
 // records read again.
-func (c *Consumer) lower(ctx context.Context, starts map[record.Partition]place) bool {
+func (c *Consumer) lower(ctx context.Context, starts map[record.Partition]Place) bool {
 	if !c.lockCommits(ctx) {
 		return false
 	}
 	defer c.commits.Unlock()
 	var offsets []kafka.TopicPartition
 	for id, at := range starts {
-		from := startAt(id, at, c.cfg.GroupID)
-		if last, ok := c.committed[id]; ok && from.problem == nil && from.offset < last {
-			offset := topicPartition(id, from.offset)
-			offset.Metadata = writeMetadata(at.topicID)
+		from, _ := StartAt(id, at, c.cfg.GroupID)
+		if last, ok := c.committed[id]; ok && from.Problem == nil && from.Offset < last {
+			offset := topicPartition(id, from.Offset)
+			offset.Metadata = writeMetadata(at.TopicID)
 			offsets = append(offsets, offset)
 		}
 	}

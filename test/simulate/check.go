@@ -7,6 +7,7 @@ import (
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
@@ -103,7 +104,7 @@ func (c *checks) reset() {
 
 // machine checks a worker's books, and that its memory is bounded.
 func (c *checks) machine(p *process) {
-	s := p.machine.Snapshot()
+	s := p.seen
 	consumed, ended, held := 0, 0, 0
 	for _, n := range s.Consumed {
 		consumed += int(n)
@@ -121,37 +122,41 @@ func (c *checks) machine(p *process) {
 		c.fail("%s: %d records in flight, but its partitions hold %d: a partition left with records", p.name, s.InFlight, held)
 	}
 	const chunk = 64 << 10 // the largest that a member hands over, generously
-	budget := p.world.cfg.MaxBytes * (p.world.cfg.Concurrency + 2)
+	budget := p.cfg.MaxBytes * (p.cfg.Concurrency + 2)
 	if s.Bytes < 0 || s.Bytes > budget+chunk {
 		c.fail("%s: %d bytes in flight, budget %d", p.name, s.Bytes, budget)
 	}
 }
 
 // write checks that no document is in two requests of one worker at a time.
-func (c *checks) write(p *process, e pipeline.Write) {
-	p.world.say(p.name, "writes %d documents", len(e.Actions))
-	if len(p.writes) >= p.world.cfg.Concurrency {
+func (c *checks) write(p *process, actions []index.Action) {
+	p.world.say(p.name, "writes %d documents", len(actions))
+	if len(p.writes) >= p.cfg.Concurrency {
 		c.fail("%s: %d requests under way", p.name, len(p.writes)+1)
 	}
 	busy := map[document.Key]bool{}
 	for _, other := range p.writes {
-		for i := range other.Actions {
-			busy[other.Actions[i].Key] = true
+		for i := range other {
+			busy[other[i].Key] = true
 		}
 	}
-	for i := range e.Actions {
-		if busy[e.Actions[i].Key] {
-			c.fail("%s: two writes of %s under way", p.name, e.Actions[i].Key)
+	for i := range actions {
+		if busy[actions[i].Key] {
+			c.fail("%s: two writes of %s under way", p.name, actions[i].Key)
 		}
-		busy[e.Actions[i].Key] = true
+		busy[actions[i].Key] = true
 	}
+	p.writes = append(p.writes, actions)
 }
 
-// drain checks that a hand-over takes no longer than it may.
-func (c *checks) drain(p *process, d *drain) {
-	c.count("drains")
-	if took := p.world.now - d.began; !d.frozen && took > p.world.cfg.Shutdown {
-		c.fail("%s: the hand-over took %s", p.name, took)
+// handedOver checks that a handover takes no longer than it may.
+func (c *checks) handedOver(p *process, e pipeline.Released) {
+	c.count("handovers")
+	if e.Uncommitted {
+		c.count("handovers without a commit")
+	}
+	if took := p.world.now - p.handover.began; !p.handover.frozen && took > p.cfg.Shutdown {
+		c.fail("%s: the handover took %s", p.name, took)
 	}
 }
 

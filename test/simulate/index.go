@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -122,6 +123,8 @@ type writer struct {
 // all, in part, or not at all; or it is applied when nobody waits for it any more.
 func (wr writer) Write(ctx context.Context, _ string, actions []index.Action) []index.Outcome {
 	w := wr.process.world
+	w.checks.write(wr.process, actions)
+	defer wr.process.wrote(actions)
 	outcomes := make([]index.Outcome, len(actions))
 	fill := func(reason string) {
 		w.checks.count("whole request " + reason)
@@ -129,7 +132,7 @@ func (wr writer) Write(ctx context.Context, _ string, actions []index.Action) []
 			outcomes[i] = index.Outcome{Reason: reason}
 		}
 	}
-	await(ctx, func(resume func()) {
+	if !await(ctx, func(resume func()) {
 		w.after(w.faults.delay(indexCall), func() {
 			f := &w.faults
 			switch {
@@ -147,8 +150,15 @@ func (wr writer) Write(ctx context.Context, _ string, actions []index.Action) []
 			w.say(wr.process.name, "index answers %s", describe(actions, outcomes))
 			w.after(w.faults.delay(indexCall), resume)
 		})
-	})
+	}) {
+		return slices.Repeat([]index.Outcome{{Reason: index.ReasonNetwork}}, len(actions))
+	}
 	return outcomes
+}
+
+// wrote notes that a bulk request has ended for its process.
+func (p *process) wrote(actions []index.Action) {
+	p.writes = slices.DeleteFunc(p.writes, func(w []index.Action) bool { return &w[0] == &actions[0] })
 }
 
 func describe(actions []index.Action, outcomes []index.Outcome) fmt.Stringer {
@@ -183,14 +193,16 @@ func (c *catalog) Refresh(ctx context.Context) (index.Targets, error) {
 	w := c.process.world
 	var found index.Targets
 	err := errNoAnswer
-	await(ctx, func(resume func()) {
+	if !await(ctx, func(resume func()) {
 		w.after(w.faults.delay(indexCall), func() {
 			if !w.cluster.down && !w.faults.hits(w.faults.RefreshFails) {
 				found, err = w.cluster.targets(), nil
 			}
 			w.after(w.faults.delay(indexCall), resume)
 		})
-	})
+	}) {
+		return nil, ctx.Err()
+	}
 	if err == nil {
 		c.last = maps.Clone(found)
 	}

@@ -5,24 +5,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
-)
-
-// kind of a change of ownership, as internal/stream tells them.
-type kind int
-
-const (
-	assigned kind = iota
-	revoked
-	lost
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // notice is a change of ownership on its way to the member.
 type notice struct {
-	kind   kind
+	kind   stream.Kind
 	parts  []record.Partition
-	claims []*claim // of assigned: the ownerships whose start was looked up
+	claims []*claim // of Assigned: the ownerships whose start was looked up
 	stay   int      // the member's stay in the group that it is about
 }
 
@@ -68,7 +59,7 @@ func (m *member) run() {
 }
 
 func (m *member) tellRevoked(parts []record.Partition) {
-	m.later(notice{kind: revoked, parts: parts})
+	m.later(notice{kind: stream.Revoked, parts: parts})
 }
 
 // tellAssigned begins ownerships. Where they start is looked up first; the worker
@@ -94,12 +85,12 @@ func (m *member) lookUp(claims []*claim) {
 	for _, c := range claims {
 		c.position = m.world.group.committed[c.part]
 	}
-	m.later(notice{kind: assigned, claims: claims})
+	m.later(notice{kind: stream.Assigned, claims: claims})
 }
 
 // thrownOut is how a living member hears that it was removed.
 func (m *member) thrownOut() {
-	m.later(notice{kind: lost})
+	m.later(notice{kind: stream.Lost})
 }
 
 func (m *member) later(n notice) {
@@ -129,33 +120,32 @@ func (m *member) poll() {
 
 func (m *member) handle(n notice) {
 	switch n.kind {
-	case assigned:
+	case stream.Assigned:
 		m.begin(n.claims)
-	case revoked:
-		m.giveUp(n.parts, revoked)
-	case lost:
-		m.giveUp(slices.Collect(maps.Keys(m.owned)), lost)
+	case stream.Revoked:
+		m.giveUp(n.parts, stream.Revoked)
+	case stream.Lost:
+		m.giveUp(slices.Collect(maps.Keys(m.owned)), stream.Lost)
 	}
 }
 
 // begin tells the worker of ownerships that still stand.
 func (m *member) begin(claims []*claim) {
-	var starts []pipeline.Start
+	var starts []stream.Start
 	for _, c := range claims {
 		if m.owned[c.part] == c {
 			c.reading = true
-			starts = append(starts, pipeline.Start{Partition: c.part, Offset: c.position})
+			starts = append(starts, stream.Start{Partition: c.part, Offset: c.position})
 		}
 	}
 	if len(starts) > 0 {
-		m.busy = true // until the worker has taken the notice
-		m.process.rebalance(assigned, starts, func() { m.busy = false })
+		m.tell(stream.Assigned, starts, func() {})
 	}
 }
 
 // giveUp lets partitions go once the worker is done with them.
-func (m *member) giveUp(parts []record.Partition, why kind) {
-	var starts []pipeline.Start
+func (m *member) giveUp(parts []record.Partition, why stream.Kind) {
+	var starts []stream.Start
 	gone := map[record.Partition]bool{}
 	for _, p := range sortedPartitions(set(parts)) {
 		c := m.owned[p]
@@ -164,21 +154,20 @@ func (m *member) giveUp(parts []record.Partition, why kind) {
 		}
 		gone[p] = true
 		if c.reading {
-			starts = append(starts, pipeline.Start{Partition: p})
+			starts = append(starts, stream.Start{Partition: p})
 		}
-		if why == lost { // before the worker is told: nothing it stores may count
+		if why == stream.Lost { // before the worker is told: nothing it stores may count
 			delete(m.owned, p)
 			delete(m.stored, p)
 		}
 	}
 	m.chunk = slices.DeleteFunc(m.chunk, func(r record.Record) bool { return gone[r.Partition] })
 	done := func() {
-		m.busy = false
 		for _, p := range parts {
 			delete(m.owned, p)
 			delete(m.stored, p)
 		}
-		if why == lost {
+		if why == stream.Lost {
 			m.stay++
 			m.world.group.join(m)
 		} else {
@@ -189,8 +178,14 @@ func (m *member) giveUp(parts []record.Partition, why kind) {
 		done()
 		return
 	}
+	m.tell(why, starts, done)
+}
+
+// tell hands a change of ownership to the worker; polling stands still until it is
+// taken and, where that counts, done.
+func (m *member) tell(why stream.Kind, starts []stream.Start, done func()) {
 	m.busy = true
-	m.process.rebalance(why, starts, done)
+	m.process.rebalance(stream.Rebalance{Kind: why, Partitions: starts, Done: func() { m.busy = false; done() }})
 }
 
 // fetch collects a chunk of what is next in a few partitions.

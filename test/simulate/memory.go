@@ -26,7 +26,7 @@ type memory struct{ world *world }
 func (m memory) Seen(ctx context.Context, entries []dedup.Entry) []bool {
 	w := m.world
 	seen := make([]bool, len(entries))
-	await(ctx, func(resume func()) {
+	if !await(ctx, func(resume func()) {
 		w.after(w.faults.delay(redisCall), func() {
 			if !w.redis.down && !w.faults.hits(w.faults.RedisFails) {
 				for i, e := range entries {
@@ -35,7 +35,9 @@ func (m memory) Seen(ctx context.Context, entries []dedup.Entry) []bool {
 			}
 			w.after(w.faults.delay(redisCall), resume)
 		})
-	})
+	}) {
+		return make([]bool, len(entries))
+	}
 	return seen
 }
 

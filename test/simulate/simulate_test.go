@@ -81,7 +81,7 @@ func everythingHappens(t *testing.T, seen map[string]int) {
 	for _, what := range []string{
 		"ended dead", "ended deleted", "ended duplicate", "ended indexed", "ended stale", "ended abandoned",
 		"item rejected", "item retry", "letter rejected_by_index", "letters refused", "commit failures", "whole request network",
-		"whole request unavailable", "rebalances", "lost", "drains", "killed", "frozen", "paused", "stalled", "indices made again",
+		"whole request unavailable", "rebalances", "lost", "handovers", "handovers without a commit", "calls given up", "killed", "frozen", "paused", "stalled alias_missing", "indices made again",
 	} {
 		if seen[what] == 0 {
 			t.Errorf("never happened: %s", what)
