@@ -24,13 +24,13 @@ type checks struct {
 	passed  map[record.Partition]int // entries below the committed offset, found settled
 	// gone holds records that were in an index that is no more, since the last
 	// reset of the group: they may be committed, as nobody can do better.
-	gone map[place]bool
+	gone map[*entry]bool
 }
 
 func newChecks(w *world) *checks {
 	return &checks{
 		world: w, decoder: handlers.NewMux(""), seen: map[string]int{},
-		passed: map[record.Partition]int{}, gone: map[place]bool{},
+		passed: map[record.Partition]int{}, gone: map[*entry]bool{},
 	}
 }
 
@@ -39,37 +39,59 @@ func (c *checks) count(what string) { c.seen[what]++ }
 func (c *checks) fail(format string, args ...any) { panic(violation{fmt.Sprintf(format, args...)}) }
 
 // committing checks that everything below a committed offset is settled, and that
-// the offset never goes back.
-func (c *checks) committing(m *member, part record.Partition, before, next int64) {
+// the offset never goes back. An offset of a topic that is no more is of no meaning.
+func (c *checks) committing(m *member, part record.Partition, before, next commitment) {
 	w := c.world
-	w.say(m.name, "commits %s at %d", part, next)
-	if next < before {
-		c.fail("%s commits %s backwards, from %d to %d", m.name, part, before, next)
+	w.say(m.name, "commits %s at %d of %s", part, next.offset, next.topicID)
+	if next.topicID != w.log.id(part.Topic) {
+		return
+	}
+	if next.topicID == before.topicID && next.offset < before.offset {
+		c.fail("%s commits %s backwards, from %d to %d", m.name, part, before.offset, next.offset)
 	}
 	entries := w.log.parts[part]
 	for c.passed[part] < len(entries) {
 		e := entries[c.passed[part]]
-		if e.record.Offset >= next {
+		if e.record.Offset >= next.offset {
 			break
 		}
 		if !c.settled(e) {
-			c.fail("%s committed %s at %d, but offset %d is not settled: %s", m.name, part, next, e.record.Offset, e)
+			c.fail("%s committed %s at %d, but offset %d is not settled: %s", m.name, part, next.offset, e.record.Offset, e)
 		}
 		c.passed[part]++
 	}
-	if next > w.log.end(part) {
-		c.fail("%s committed %s at %d, behind its end", m.name, part, next)
+	if next.offset > w.log.end(part) {
+		c.fail("%s committed %s at %d, behind its end", m.name, part, next.offset)
+	}
+}
+
+// excuse forgives the loss of what retention has cut off, where an operator has
+// decided so, or the group never came to read it.
+func (c *checks) excuse(part record.Partition) {
+	for _, e := range c.world.log.parts[part] {
+		if e.cut {
+			c.gone[e] = true
+		}
+	}
+}
+
+// reading checks that a partition which the worker says is paused is not read.
+func (c *checks) reading(m *member, claim *claim) {
+	for _, s := range m.process.seen.Partitions {
+		if s.Partition == claim.part && claim.reading && s.Paused != "" && !claim.paused && !m.process.loop.HandingOver() {
+			c.fail("%s reads %s, which is paused: %s", m.name, claim.part, s.Paused)
+		}
 	}
 }
 
 // settled reports whether the effect of a record is in the index, or its letter in
 // the topic.
 func (c *checks) settled(e *entry) bool {
-	at := place{e.record.Partition, e.record.Offset}
-	if c.world.letters.count[at] > 0 || c.gone[at] {
+	if c.world.letters.count[e] > 0 || c.gone[e] {
 		return true
 	}
-	return e.nature != broken && c.inIndex(e, c.world.cluster.indices[e.entity])
+	at := c.world.cluster.indices[e.entity]
+	return e.nature != broken && (c.inIndex(e, at) || at != nil && c.inIndex(e, at.before))
 }
 
 // inIndex reports whether joining the event into what is stored changes nothing.
@@ -90,7 +112,7 @@ func (c *checks) indicesGo(entities []string) {
 	for _, part := range c.world.log.names {
 		for _, e := range c.world.log.parts[part] {
 			if e.nature != broken && slices.Contains(entities, e.entity) && c.inIndex(e, c.world.cluster.indices[e.entity]) {
-				c.gone[place{part, e.record.Offset}] = true
+				c.gone[e] = true
 			}
 		}
 	}
@@ -161,29 +183,27 @@ func (c *checks) handedOver(p *process, e pipeline.Released) {
 }
 
 // letter checks that only bad records become letters.
-func (c *checks) letter(at place, l pipeline.Letter) {
-	c.world.say("letters", "%s@%d: %s", at.part, at.offset, l.Reason)
+func (c *checks) letter(e *entry, l pipeline.Letter) {
+	c.world.say("letters", "%s@%d: %s", l.Record.Partition, l.Record.Offset, l.Reason)
 	c.count("letter " + l.Reason)
-	for _, e := range c.world.log.from(at.part, at.offset, 1) {
-		if e.nature == good {
-			c.fail("a good event became a letter (%s: %s): %s", l.Reason, l.Error, e)
-		}
+	if e.nature == good && !c.world.cluster.wasWrong[e.entity] {
+		c.fail("a good event became a letter (%s: %s): %s", l.Reason, l.Error, e)
 	}
 }
 
 // drained reports whether all is published and committed, and nothing is under way.
 func (c *checks) drained() bool {
 	w := c.world
-	if w.log.left > 0 || w.faults.closedDoor {
+	if w.log.left > 0 || w.faults.closedDoor || w.faults.atWork {
 		return false
 	}
 	for _, part := range w.log.names {
-		if w.group.committed[part] != w.log.end(part) {
+		if w.group.start(part).Offset != w.log.end(part) {
 			return false
 		}
 	}
 	return !slices.ContainsFunc(w.slots, func(s *slot) bool {
-		return s.running == nil || s.running.stopping || s.running.machine.Snapshot().InFlight > 0
+		return s.running == nil || s.running.stopping || s.running.seen.InFlight > 0
 	})
 }
 
@@ -191,13 +211,13 @@ func (c *checks) notDrained() {
 	w := c.world
 	what := ""
 	for _, part := range w.log.names {
-		if w.group.committed[part] != w.log.end(part) {
-			what += fmt.Sprintf(" %s committed %d of %d;", part, w.group.committed[part], w.log.end(part))
+		if from := w.group.start(part); from.Offset != w.log.end(part) {
+			what += fmt.Sprintf(" %s starts at %d of %d (%v);", part, from.Offset, w.log.end(part), from.Problem)
 		}
 	}
 	for _, s := range w.slots {
 		if s.running != nil {
-			what += fmt.Sprintf(" %s: %+v;", s.running.name, s.running.machine.Snapshot())
+			what += fmt.Sprintf(" %s: %+v;", s.running.name, s.running.seen)
 		}
 	}
 	c.fail("not drained %s after the last fault:%s", drainLimit, what)
@@ -209,8 +229,7 @@ func (c *checks) end() {
 	documents := map[string][]*entry{}
 	for _, part := range w.log.names {
 		for _, e := range w.log.parts[part] {
-			letters := w.letters.count[place{part, e.record.Offset}]
-			if e.nature == broken && letters == 0 {
+			if e.nature == broken && w.letters.count[e] == 0 && !e.cut {
 				c.fail("no letter of %s@%d: %s", part, e.record.Offset, e)
 			}
 			if e.nature != broken {

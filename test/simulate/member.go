@@ -20,7 +20,11 @@ type notice struct {
 // claim is one ownership of one partition, as the member sees it.
 type claim struct {
 	part     record.Partition
+	topicID  string
+	begun    int64
 	position int64 // next offset to fetch
+	settled  int64 // last given to store
+	problem  error // why it may not be read
 	reading  bool  // its start was told to the worker
 	paused   bool
 }
@@ -34,16 +38,17 @@ type member struct {
 	epoch   int // of its share, as the coordinator counts
 	stay    int // counts how often it joined
 	owned   map[record.Partition]*claim
-	stored  map[record.Partition]int64 // for the next commit
+	stored  map[record.Partition]commitment // for the next commit
 	notices []notice
 	busy    bool // polling stands still until the worker calls done
 	chunk   []record.Record
+	topics  map[string]string // ids of what was read, by name
 }
 
 func newMember(p *process) *member {
 	return &member{
 		world: p.world, process: p, name: p.name,
-		owned: map[record.Partition]*claim{}, stored: map[record.Partition]int64{},
+		owned: map[record.Partition]*claim{}, stored: map[record.Partition]commitment{}, topics: map[string]string{},
 	}
 }
 
@@ -54,6 +59,10 @@ func (m *member) run() {
 		if m.process.alive && !m.process.frozen {
 			m.poll()
 		}
+		return m.process.alive
+	})
+	m.world.every(3*time.Second, func() bool {
+		m.process.awake(m.look)
 		return m.process.alive
 	})
 }
@@ -83,7 +92,12 @@ func (m *member) tellAssigned(parts []record.Partition) {
 // lookUp reads the committed offsets of partitions that are still ours.
 func (m *member) lookUp(claims []*claim) {
 	for _, c := range claims {
-		c.position = m.world.group.committed[c.part]
+		from := m.world.group.start(c.part)
+		c.topicID, c.problem = m.world.log.id(c.part.Topic), from.Problem
+		c.begun, c.position, c.settled = from.Offset, from.Offset, from.Offset
+		if from.Problem == nil && from.Offset == m.world.log.low[c.part] {
+			m.world.checks.excuse(c.part) // from the earliest, which is not the first any more
+		}
 	}
 	m.later(notice{kind: stream.Assigned, claims: claims})
 }
@@ -123,19 +137,25 @@ func (m *member) handle(n notice) {
 	case stream.Assigned:
 		m.begin(n.claims)
 	case stream.Revoked:
-		m.giveUp(n.parts, stream.Revoked)
+		m.giveUp(n.parts, stream.Revoked, func() { m.world.group.released(m, n.parts) })
 	case stream.Lost:
-		m.giveUp(slices.Collect(maps.Keys(m.owned)), stream.Lost)
+		m.giveUp(slices.Collect(maps.Keys(m.owned)), stream.Lost, m.joinAgain)
+	case stream.Failed: // is told by look
 	}
 }
 
 // begin tells the worker of ownerships that still stand.
 func (m *member) begin(claims []*claim) {
 	var starts []stream.Start
+	if slices.ContainsFunc(claims, func(c *claim) bool { return m.remade(c.part.Topic, c.topicID) }) {
+		m.retire()
+		return
+	}
 	for _, c := range claims {
 		if m.owned[c.part] == c {
 			c.reading = true
-			starts = append(starts, stream.Start{Partition: c.part, Offset: c.position})
+			m.topics[c.part.Topic] = c.topicID
+			starts = append(starts, stream.Start{Partition: c.part, Offset: c.position, Problem: c.problem})
 		}
 	}
 	if len(starts) > 0 {
@@ -143,8 +163,8 @@ func (m *member) begin(claims []*claim) {
 	}
 }
 
-// giveUp lets partitions go once the worker is done with them.
-func (m *member) giveUp(parts []record.Partition, why stream.Kind) {
+// giveUp lets partitions go once the worker is done with them, and goes on then.
+func (m *member) giveUp(parts []record.Partition, why stream.Kind, then func()) {
 	var starts []stream.Start
 	gone := map[record.Partition]bool{}
 	for _, p := range sortedPartitions(set(parts)) {
@@ -167,18 +187,22 @@ func (m *member) giveUp(parts []record.Partition, why stream.Kind) {
 			delete(m.owned, p)
 			delete(m.stored, p)
 		}
-		if why == stream.Lost {
-			m.stay++
-			m.world.group.join(m)
-		} else {
-			m.world.group.released(m, parts)
-		}
+		then()
 	}
 	if len(starts) == 0 {
 		done()
 		return
 	}
 	m.tell(why, starts, done)
+}
+
+// joinAgain is a new membership, which owns nothing yet.
+func (m *member) joinAgain() {
+	m.stay++
+	clear(m.owned)
+	clear(m.stored)
+	clear(m.topics)
+	m.world.group.join(m)
 }
 
 // tell hands a change of ownership to the worker; polling stands still until it is
@@ -193,8 +217,12 @@ func (m *member) fetch() {
 	parts := sortedPartitions(m.owned)
 	for _, i := range m.world.rand.Perm(len(parts)) {
 		c := m.owned[parts[i]]
-		if !c.reading || c.paused || m.world.chance(3) {
+		m.world.checks.reading(m, c)
+		if !c.reading || c.paused || c.problem != nil || m.world.chance(3) {
 			continue
+		}
+		if c.topicID != m.world.log.id(c.part.Topic) || c.position < m.world.log.low[c.part] {
+			continue // refused; look finds out why
 		}
 		for _, e := range m.world.log.from(c.part, c.position, 1+m.world.rand.IntN(8)) {
 			c.position = e.record.Offset + 1
@@ -215,8 +243,9 @@ func (m *member) store(next map[record.Partition]int64) error {
 		return errBroker
 	}
 	for p, offset := range next {
-		if c := m.owned[p]; c != nil && c.reading {
-			m.stored[p] = offset
+		if c := m.owned[p]; c != nil && c.reading && c.settled <= offset && offset <= c.position {
+			c.settled = offset
+			m.stored[p] = commitment{offset, c.topicID}
 		}
 	}
 	return nil
