@@ -29,8 +29,10 @@ type physical struct {
 }
 
 func newCluster(w *world) *cluster {
-	c := &cluster{world: w, indices: map[string]*physical{}, hidden: map[string]bool{}, detour: map[string]*physical{},
-		wrong: map[string]bool{}, wasWrong: map[string]bool{}}
+	c := &cluster{
+		world: w, indices: map[string]*physical{}, hidden: map[string]bool{}, detour: map[string]*physical{},
+		wrong: map[string]bool{}, wasWrong: map[string]bool{},
+	}
 	for _, entity := range entities() {
 		c.create(entity, entity+"s-1")
 	}
