@@ -10,6 +10,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // violation is a promise that was broken. It is thrown, since it may be found
@@ -147,6 +148,20 @@ func (c *checks) machine(p *process) {
 	budget := p.cfg.MaxBytes * (p.cfg.Concurrency + 2)
 	if s.Bytes < 0 || s.Bytes > budget+chunk {
 		c.fail("%s: %d bytes in flight, budget %d", p.name, s.Bytes, budget)
+	}
+}
+
+// rebalanced checks that a worker forgets at once what it has lost.
+func (c *checks) rebalanced(p *process, r stream.Rebalance) {
+	if r.Kind != stream.Lost {
+		return
+	}
+	for _, lost := range r.Partitions {
+		for _, s := range p.seen.Partitions {
+			if s.Partition == lost.Partition {
+				c.fail("%s holds on to %s, which it has lost", p.name, s.Partition)
+			}
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func drawFaults(w *world) faults {
 			Kill: times(4), Terminate: times(3), Freeze: times(3), Expel: times(4), Rebalance: times(6),
 			IndexDown: times(2), AliasAway: times(2), RedisDown: times(2), Flush: times(1),
 			LettersDown: times(2), BrokerDown: times(2), Recreate: times(2),
-			Hold: times(4), Wrong: times(1), Astray: times(2), Rebuild: times(2), Remake: times(2), Cut: times(2),
+			Hold: times(4), Wrong: times(1), Astray: times(2), Rebuild: times(2), Remake: times(2), Cut: times(4),
 		},
 	}
 	if w.chance(4) { // a slow network and an operator at work: what a memory of an index can get wrong
@@ -122,7 +122,7 @@ func (f *faults) schedule() {
 	plan(f.Astray, f.sendAstray)
 	plan(f.Rebuild, f.rebuild)
 	plan(f.Remake, func() { w.log.remake(w.log.topics[w.rand.IntN(len(w.log.topics))]) })
-	plan(f.Cut, func() { w.log.cut(w.log.names[w.rand.IntN(len(w.log.names))]) })
+	plan(f.Cut, w.log.cutSome)
 	if f.Cut > 0 {
 		f.watchLogs()
 	}

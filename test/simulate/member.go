@@ -95,7 +95,7 @@ func (m *member) lookUp(claims []*claim) {
 		from := m.world.group.start(c.part)
 		c.topicID, c.problem = m.world.log.id(c.part.Topic), from.Problem
 		c.begun, c.position, c.settled = from.Offset, from.Offset, from.Offset
-		if from.Problem == nil && from.Offset == m.world.log.low[c.part] {
+		if at := m.world.group.place(c.part); at.Committed < 0 || at.CommittedID != at.TopicID {
 			m.world.checks.excuse(c.part) // from the earliest, which is not the first any more
 		}
 	}

@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/record"
@@ -58,6 +60,16 @@ func (l *kafkaLog) remake(topic string) {
 	l.again(gone)
 }
 
+// cutSome cuts a partition, now and then the one where the group is furthest behind.
+func (l *kafkaLog) cutSome() {
+	part := l.names[l.world.rand.IntN(len(l.names))]
+	if l.world.chance(2) {
+		behind := func(p record.Partition) int64 { return l.end(p) - l.world.group.committed[p].offset }
+		part = slices.MaxFunc(l.names, func(a, b record.Partition) int { return cmp.Compare(behind(a), behind(b)) })
+	}
+	l.cut(part)
+}
+
 // cut takes the oldest records of a partition out of the log, as retention does. A
 // publisher that hears of it publishes them once more.
 func (l *kafkaLog) cut(part record.Partition) {
@@ -65,7 +77,9 @@ func (l *kafkaLog) cut(part record.Partition) {
 	if len(there) == 0 {
 		return
 	}
-	there = there[:1+l.world.rand.IntN(len(there))]
+	if !l.world.chance(2) {
+		there = there[:1+l.world.rand.IntN(len(there))]
+	}
 	for _, e := range there {
 		e.cut = true
 	}

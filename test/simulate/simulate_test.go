@@ -56,7 +56,7 @@ func TestSimulation(t *testing.T) {
 	}
 	group.Wait()
 	t.Logf("%d seeds, %d steps: %s", count, steps.Load(), list(seen))
-	if count >= 200 && !t.Failed() {
+	if count >= 1000 && !t.Failed() {
 		everythingHappens(t, seen)
 	}
 }

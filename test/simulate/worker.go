@@ -133,10 +133,9 @@ func (p *process) rebalance(r stream.Rebalance) {
 	default:
 		p.world.say(p.name, "%s %v", r.Kind, r.Partitions)
 		p.world.checks.count(r.Kind.String())
-		if r.Kind == stream.Revoked {
-			p.handover = handover{began: p.world.now}
-		}
+		p.handover = handover{began: p.world.now}
 		p.turn(func(now time.Time) { p.loop.Rebalance(now, r) })
+		p.world.checks.rebalanced(p, r)
 	}
 }
 
