@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +37,8 @@ type services struct {
 	dir   string // of clients' certificates
 	ca    string // file of the authority
 
+	indexer string // the program
+
 	stack  *stack.Instance
 	broker *kafka.AdminClient
 	search *http.Client
@@ -51,6 +55,10 @@ func startServices(t *testing.T) *services {
 	s.configureOpenSearch(folder)
 	s.configureRedis(folder)
 	s.stack = stack.Configured(t, folder, stack.KafkaService, stack.OpenSearchService, stack.RedisService)
+	s.indexer = filepath.Join(t.TempDir(), "indexer")
+	if out, err := exec.Command("go", "build", "-o", s.indexer, "../../cmd/indexer").CombinedOutput(); err != nil {
+		t.Fatalf("build cmd/indexer: %v\n%s", err, out)
+	}
 	var err error
 	if s.broker, err = kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": s.stack.Kafka}); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,30 +21,13 @@ import (
 	"time"
 )
 
-// build compiles the program once, for all tests of this package.
-var build = sync.OnceValues(func() (path string, err error) {
-	dir, err := os.MkdirTemp("", "indexer-security-")
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, "indexer")
-	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/indexer").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build cmd/indexer: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
 // The cases wait most of the time, so many of them run at once.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	code := m.Run()
-	if path, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // tenant is the program with topics, indices and users of one test's own. Each of
@@ -137,13 +119,9 @@ func (x *tenant) settings(command string) map[string]string {
 // changed; "" unsets one.
 func (x *tenant) program(rights string, change map[string]string, args ...string) *exec.Cmd {
 	x.t.Helper()
-	path, err := build()
-	if err != nil {
-		x.t.Fatal(err)
-	}
 	settings := x.settings(rights)
 	maps.Copy(settings, change)
-	cmd := exec.CommandContext(context.Background(), path, args...)
+	cmd := exec.CommandContext(context.Background(), x.indexer, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + x.dir}
 	for name, value := range settings {
 		if value != "" {
