@@ -96,10 +96,12 @@ func (w *Worker) Hold(ctx context.Context, p record.Partition, on bool) error {
 	}
 }
 
-// Run works until ctx ends, then drains and commits within Config.Shutdown. What
-// it leaves undone is not committed. At last it leaves the group. Call it once.
+// Run works until ctx ends, then drains, commits and leaves the group, all within
+// Config.Shutdown. What it leaves undone is not committed. Call it once.
 func (w *Worker) Run(ctx context.Context) error {
 	defer close(w.ended)
+	asked := make(chan time.Time, 1) // when ctx ended: a revoke may be drained just then
+	defer context.AfterFunc(ctx, func() { asked <- time.Now() })()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -110,7 +112,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		timer.Reset(time.Until(w.machine.Wake(time.Now())))
 		select {
 		case <-ctx.Done():
-			return w.shutDown()
+			return w.shutDown(<-asked)
 		case rebalance := <-w.Group.Rebalances():
 			w.rebalance(rebalance)
 		case chunk := <-records:
@@ -219,7 +221,7 @@ func (w *Worker) rebalance(r stream.Rebalance) {
 	case stream.Lost:
 		w.step(Lose{Partitions: names(r.Partitions)})
 	case stream.Revoked:
-		w.drain(names(r.Partitions), w.cfg.Shutdown)
+		w.drain(names(r.Partitions), time.Now())
 	}
 }
 
@@ -242,11 +244,10 @@ func names(list []stream.Start) []record.Partition {
 	return parts
 }
 
-// drain ends what is under way for partitions, or abandons it when the time is up,
-// and commits what has ended. A fifth of the time is kept for the commit.
-func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
-	began := time.Now()
-	deadline := time.NewTimer(limit * 4 / 5)
+// drain ends what is under way for partitions, or abandons it when four fifths of
+// Config.Shutdown have passed since began, and commits what has ended.
+func (w *Worker) drain(partitions []record.Partition, began time.Time) {
+	deadline := time.NewTimer(time.Until(began.Add(w.cfg.Shutdown * 4 / 5)))
 	defer deadline.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -255,17 +256,26 @@ func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
 		timer.Reset(time.Until(w.machine.Wake(time.Now())))
 		select {
 		case released := <-w.released:
-			w.commitWithin(released.Next, limit-time.Since(began))
+			if released.Abandoned > 0 {
+				w.Log.Warn().Int("events", released.Abandoned).Stringer("after", time.Since(began).Round(time.Millisecond)).
+					Msg("the time to drain is over: what is not written is left to the next owner, who reads it again")
+			}
+			w.commitWithin(released.Next, w.halfOfTheRest(began))
 			return
 		case in := <-w.results:
 			w.step(in)
 		case <-timer.C:
 			w.step(Tick{})
 		case <-deadline.C:
-			w.Log.Warn().Stringer("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
 			w.step(Abandon{})
 		}
 	}
+}
+
+// halfOfTheRest is what a step behind the drain may take of the time that is left of
+// Config.Shutdown: the other half is for the steps behind it.
+func (w *Worker) halfOfTheRest(began time.Time) time.Duration {
+	return (w.cfg.Shutdown - time.Since(began)) / 2
 }
 
 // commitWithin commits, but waits no longer than limit: with the broker away the
@@ -283,19 +293,22 @@ func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Durati
 	select {
 	case <-done:
 	case <-time.After(limit):
-		w.Log.Warn().Stringer("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
+		w.Log.Warn().Stringer("after", limit.Round(time.Millisecond)).Int("partitions", len(next)).
+			Msg("commit offsets: no answer in time; the next owner repeats what was written since the last commit")
 	}
 }
 
 // shutDown hands everything over as a revoke of all partitions would, and leaves
 // the group.
-func (w *Worker) shutDown() error {
-	began := time.Now()
+func (w *Worker) shutDown(asked time.Time) error {
 	var partitions []record.Partition
-	for _, p := range w.machine.Snapshot().Partitions {
+	now := w.machine.Snapshot()
+	for _, p := range now.Partitions {
 		partitions = append(partitions, p.Partition)
 	}
-	w.drain(partitions, w.cfg.Shutdown)
+	w.Log.Info().Int("events", now.InFlight).Int("partitions", len(partitions)).Stringer("within", w.cfg.Shutdown).
+		Msg("stopping: writing what is under way, then leaving the group")
+	w.drain(partitions, asked)
 	w.giveUp() // requests that hang: nobody waits for their outcome any more
 
 	done := make(chan error, 1)
@@ -303,7 +316,7 @@ func (w *Worker) shutDown() error {
 		w.work.Wait() // for marks, above all
 		done <- w.Group.Close()
 	}()
-	timeout := time.After(max(w.cfg.Shutdown-time.Since(began), time.Second))
+	timeout := time.After(w.halfOfTheRest(asked))
 	for {
 		select {
 		case err := <-done:

@@ -103,3 +103,36 @@ func TestShutdownIsBounded(t *testing.T) {
 		time.Sleep(3 * time.Minute) // the commit that nobody waited for
 	})
 }
+
+// A revoke that is being drained when the signal comes does not count twice.
+func TestShutdownDuringARevokeIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &slowGroup{records: make(chan []record.Record), rebalances: make(chan stream.Rebalance)}
+		w := NewWorker(Config{MaxEvents: 1, MaxBytes: 1024, Concurrency: 1, Shutdown: 5 * time.Second}, Parts{
+			Group: g, Decoder: handlers.NewMux(""), Memory: &fakeMemory{}, Catalog: &fakeCatalog{}, Writer: hangingWriter{},
+			Observe: func(e Ending) { g.call(string(e.Result)) },
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		other := record.Partition{Topic: tp.Topic, ID: tp.ID + 1}
+		g.rebalances <- stream.Rebalance{Kind: stream.Assigned, Partitions: []stream.Start{{Partition: tp}, {Partition: other}}, Done: func() {}}
+		for _, p := range []record.Partition{tp, other} {
+			g.records <- []record.Record{{Partition: p, Value: []byte(`{"post_id":"1"}`)}}
+		}
+		g.rebalances <- stream.Rebalance{Kind: stream.Revoked, Partitions: []stream.Start{{Partition: tp}}, Done: func() { g.call("done") }}
+		time.Sleep(3 * time.Second)
+		stop()
+		began := time.Now()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("shutdown took %s, SHUTDOWN_TIMEOUT is 5s", took)
+		}
+		if want := []string{"abandoned", "store", "done", "abandoned", "store"}; !slices.Equal(g.calls, want) {
+			t.Errorf("calls: %v, want %v", g.calls, want)
+		}
+		time.Sleep(3 * time.Minute) // the commit that nobody waited for
+	})
+}
