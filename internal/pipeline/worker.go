@@ -19,6 +19,9 @@ import (
 // been answered by then is tried again: the join makes that harmless.
 const writeTimeout = 2 * time.Minute
 
+// commitRetry is the pause before a commit of a drain is tried again.
+const commitRetry = 100 * time.Millisecond
+
 // Group is this worker's place in the consumer group.
 type Group interface {
 	Records() <-chan []record.Record
@@ -280,22 +283,56 @@ func (w *Worker) halfOfTheRest(began time.Time) time.Duration {
 
 // commitWithin commits, but waits no longer than limit: with the broker away the
 // client would wait for 45 s, and what is not committed is only read again.
+//
+// Brokers refuse a commit while the group is between two generations (classic
+// protocol: illegal generation, rebalance in progress; seen with Kafka 4.1). So it is
+// tried again, and rebalances that come up meanwhile are let through: of a shutdown
+// only, as during a revoke there are none. One that takes partitions away waits for
+// the commit that it makes possible.
 func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Duration) {
 	if len(next) == 0 {
 		return
 	}
 	_ = w.store(next) // errors have been logged
-	done := make(chan struct{})
-	go func() {
-		_ = w.commit()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(limit):
-		w.Log.Warn().Stringer("after", limit.Round(time.Millisecond)).Int("partitions", len(next)).
-			Msg("commit offsets: no answer in time; the next owner repeats what was written since the last commit")
+	timeout := time.After(limit)
+	revoked, begun := func() {}, func() {} // revokes that wait: for the next attempt, for this one
+	defer func() { revoked(); begun() }()
+	attempt := w.tryCommit()
+	for {
+		select {
+		case err := <-attempt:
+			if err == nil {
+				return
+			}
+			begun()
+			revoked, begun = func() {}, revoked
+			attempt = w.tryCommit()
+		case r := <-w.Group.Rebalances():
+			if r.Kind == stream.Revoked {
+				revoked = r.Done
+			} else {
+				r.Done()
+			}
+		case <-timeout:
+			w.Log.Warn().Stringer("after", limit.Round(time.Millisecond)).Int("partitions", len(next)).
+				Msg("commit offsets: no answer in time; the next owner repeats what was written since the last commit")
+			return
+		}
 	}
+}
+
+// tryCommit commits beside the loop. An error comes late, so that whoever tries again
+// need not wait.
+func (w *Worker) tryCommit() <-chan error {
+	attempt := make(chan error, 1)
+	go func() {
+		err := w.commit()
+		if err != nil {
+			time.Sleep(commitRetry)
+		}
+		attempt <- err
+	}()
+	return attempt
 }
 
 // shutDown hands everything over as a revoke of all partitions would, and leaves

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -134,5 +135,53 @@ func TestShutdownDuringARevokeIsBounded(t *testing.T) {
 			t.Errorf("calls: %v, want %v", g.calls, want)
 		}
 		time.Sleep(3 * time.Minute) // the commit that nobody waited for
+	})
+}
+
+// rebalancingGroup is a place in a group that is between two generations: it refuses
+// commits until the member has taken part in the rebalance that is under way.
+type rebalancingGroup struct {
+	slowGroup
+	renewed bool
+}
+
+func (g *rebalancingGroup) Commit() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.renewed {
+		g.calls = append(g.calls, "refused")
+		return errors.New("Specified group generation id is not valid")
+	}
+	g.calls = append(g.calls, "committed")
+	return nil
+}
+
+// A worker that is stopped while its group rebalances, as in any rolling restart,
+// commits what it has done: it lets the rebalance through and tries again. Found by
+// the rolling restart of test/e2e.
+func TestShutdownDuringARebalanceCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &rebalancingGroup{slowGroup: slowGroup{records: make(chan []record.Record), rebalances: make(chan stream.Rebalance)}}
+		w := NewWorker(Config{MaxEvents: 1, MaxBytes: 1024, Concurrency: 1, Shutdown: 5 * time.Second}, Parts{
+			Group: g, Decoder: handlers.NewMux(""), Memory: &fakeMemory{}, Catalog: &fakeCatalog{}, Observe: func(Ending) {},
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(ctx) }()
+		parts := []stream.Start{{Partition: tp}}
+		g.rebalances <- stream.Rebalance{Kind: stream.Assigned, Partitions: parts, Done: func() {}}
+		stop()
+		synctest.Wait()
+		g.mu.Lock()
+		g.renewed = true // with its part in the new generation it may commit again
+		g.mu.Unlock()
+		g.rebalances <- stream.Rebalance{Kind: stream.Revoked, Partitions: parts, Done: func() { g.call("done") }}
+		began := time.Now()
+		if err := <-ended; err != nil || time.Since(began) > time.Second {
+			t.Errorf("ended with %v %s after the rebalance", err, time.Since(began))
+		}
+		if want := []string{"store", "refused", "committed", "done"}; !slices.Equal(g.calls, want) {
+			t.Errorf("calls: %v, want %v", g.calls, want)
+		}
 	})
 }

@@ -141,7 +141,7 @@ func (r *rolling) stopOldest() {
 
 // rollingResult is a column of the table.
 type rollingResult struct {
-	restarts, published, consumed, again, rewritten, abandoned, differences int
+	restarts, published, consumed, again, rewritten, abandoned, refused, differences int
 
 	slowest, stall time.Duration
 	where          string // the partition that stood still for longest
@@ -181,7 +181,7 @@ func (r *rolling) finish() rollingResult {
 		}
 	}
 	result.consumed, result.abandoned = h.consumed, h.abandoned
-	result.again, result.rewritten = h.again(), h.rewritten
+	result.again, result.rewritten, result.refused = h.again(), h.rewritten, h.refused
 	result.stall, result.where = h.longestStall(sent)
 	// Each stop drained what was in flight, so nothing comes again.
 	if result.again > 0 || result.rewritten > 0 || result.abandoned > 0 {
@@ -214,6 +214,7 @@ func rollingTable(rounds, rate int, cases []rollingCase, results []rollingResult
 	count("  more than once", func(r rollingResult) int { return r.again })
 	count("  written again", func(r rollingResult) int { return r.rewritten })
 	count("  abandoned", func(r rollingResult) int { return r.abandoned })
+	count("commits refused and repeated", func(r rollingResult) int { return r.refused })
 	count("documents that differ", func(r rollingResult) int { return r.differences })
 	line("longest shutdown", func(r rollingResult) string { return fmt.Sprintf("%.1f s", r.slowest.Seconds()) })
 	line("longest stall of a partition", func(r rollingResult) string { return fmt.Sprintf("%.1f s", r.stall.Seconds()) })

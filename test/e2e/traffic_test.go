@@ -127,6 +127,7 @@ type endings struct {
 	consumed  int
 	rewritten int // changed nothing
 	abandoned int
+	refused   int // commits
 }
 
 func newEndings(workers []*worker) *endings {
@@ -139,7 +140,13 @@ func newEndings(workers []*worker) *endings {
 				Time    time.Time `json:"time"`
 				Message string    `json:"message"`
 			}
-			if json.Unmarshal([]byte(line), &entry) != nil || entry.Message != "event" {
+			if json.Unmarshal([]byte(line), &entry) != nil {
+				continue
+			}
+			if strings.HasPrefix(entry.Message, "commit offsets;") {
+				h.refused++
+			}
+			if entry.Message != "event" {
 				continue
 			}
 			h.consumed++
