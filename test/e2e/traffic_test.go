@@ -128,11 +128,14 @@ type endings struct {
 	rewritten int // changed nothing
 	abandoned int
 	refused   int // commits
+	late      int // steps of a shutdown whose time was up
+	retried   int // writes, of which OpenSearch may have taken the first try
 }
 
 func newEndings(workers []*worker) *endings {
 	h := &endings{at: map[Place][]time.Time{}}
 	for _, w := range workers {
+		h.retried += int(w.books.now().Sum("indexer_bulk_retries_total"))
 		for line := range strings.Lines(w.text()) {
 			var entry struct {
 				Place
@@ -145,6 +148,9 @@ func newEndings(workers []*worker) *endings {
 			}
 			if strings.HasPrefix(entry.Message, "commit offsets;") {
 				h.refused++
+			}
+			if strings.Contains(entry.Message, "no answer in time") {
+				h.late++
 			}
 			if entry.Message != "event" {
 				continue
@@ -161,6 +167,22 @@ func newEndings(workers []*worker) *endings {
 		}
 	}
 	return h
+}
+
+// check wants nothing repeated. Where a machine was too busy to drain in time, what
+// was left comes again by rights; strict says that it should have been in time.
+func (h *endings) check(t *testing.T, strict bool) {
+	t.Helper()
+	slow := h.abandoned > 0 || h.late > 0
+	if slow && strict {
+		t.Errorf("a shutdown took too long: %d events abandoned, %d steps out of time", h.abandoned, h.late)
+	}
+	if again := h.again(); again > 0 && !slow {
+		t.Errorf("%d events were consumed again after clean stops", again)
+	}
+	if h.rewritten > 0 && !slow && h.retried == 0 {
+		t.Errorf("%d events were written again after clean stops", h.rewritten)
+	}
 }
 
 // again counts the endings beyond the first of each event.
