@@ -56,7 +56,6 @@ func TestShutdownWhileServicesAreAway(t *testing.T) {
 	}{
 		{name: "Redis silent", frozen: []string{stack.RedisService}},
 		{name: "OpenSearch silent", frozen: []string{stack.OpenSearchService}, words: map[string]bool{abandoned: true, uncommitted: false}},
-		{name: "Kafka silent", frozen: []string{stack.KafkaService}, words: map[string]bool{uncommitted: true}},
 		{name: "all silent", frozen: []string{stack.KafkaService, stack.OpenSearchService, stack.RedisService}, words: map[string]bool{abandoned: true, uncommitted: true}},
 		{name: "Kafka killed", killed: stack.KafkaService},
 	} {
