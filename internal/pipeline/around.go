@@ -85,10 +85,11 @@ func (a around) Tell(e Effect) {
 			Msg("the index takes documents again")
 	case Released:
 		if e.Abandoned > 0 {
-			a.Log.Warn().Int("records", e.Abandoned).Msg("drain is over; what is not written is left to the next owner")
+			a.Log.Warn().Int("events", e.Abandoned).
+				Msg("the time to drain is over: what is not written is left to the next owner, who reads it again")
 		}
 		if e.Uncommitted {
-			a.Log.Warn().Msg("commit offsets: no answer in time; the next owner repeats the last events")
+			a.Log.Warn().Msg("commit offsets: no answer in time; the next owner repeats what was written since the last commit")
 		}
 	}
 }

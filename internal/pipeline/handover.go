@@ -7,37 +7,50 @@ import (
 	"github.com/search-indexer/search-indexer/internal/record"
 )
 
-// handover is partitions on their way out: drained, committed, let go. It takes no
-// longer than Config.Shutdown, of which a fifth is kept for the commit: with the
-// broker away the client would wait for 45 s, and what is not committed is only
+// handover is partitions on their way out: drained, committed, let go. The drain may
+// take four fifths of Config.Shutdown, and the commit half of what is left then: with
+// the broker away the client would wait for 45 s, and what is not committed is only
 // read again.
+//
+// Brokers refuse a commit while the group is between two generations (classic
+// protocol: illegal generation, rebalance in progress; seen with Kafka 4.1). So it is
+// tried again.
 type handover struct {
 	partitions []*partition // none where nothing is handed over
 	abandonAt  time.Time    // when what has not ended is left to the next owner
-	endAt      time.Time    // when the commit is no longer waited for
+	limit      time.Time    // when Config.Shutdown has passed
+	endAt      time.Time    // when the commit is no longer waited for; zero before its first attempt
+	retryAt    time.Time    // when the commit may be tried again
 	abandoned  int          // records
 	committed  bool         // what has ended was given to a commit
 }
 
+// commitRetry is the pause before the commit of a handover is tried again.
+const commitRetry = 100 * time.Millisecond
+
 // next returns when the handover wants to be looked at, if nothing happens before.
 func (h *handover) next(now time.Time) (time.Time, bool) {
-	if now.Before(h.abandonAt) {
-		return h.abandonAt, len(h.partitions) > 0
+	at := h.endAt
+	switch {
+	case now.Before(h.abandonAt) && h.endAt.IsZero():
+		at = h.abandonAt
+	case !h.committed && h.retryAt.After(now) && h.retryAt.Before(at):
+		at = h.retryAt
 	}
-	return h.endAt, len(h.partitions) > 0
+	return at, len(h.partitions) > 0 && !at.IsZero()
 }
 
 // release begins a handover, or adds to the one under way.
 func (m *Machine) release(now time.Time, in Release) {
 	h := &m.handover
 	if len(h.partitions) == 0 {
-		*h = handover{abandonAt: now.Add(m.cfg.Shutdown * 4 / 5), endAt: now.Add(m.cfg.Shutdown)}
+		*h = handover{abandonAt: now.Add(m.cfg.Shutdown * 4 / 5), limit: now.Add(m.cfg.Shutdown)}
 	}
 	for _, name := range in.Partitions {
 		if part := m.parts[name]; part != nil && !part.leaving {
 			part.leaving = true
 			h.partitions = append(h.partitions, part)
-			h.committed = false
+			h.committed, h.endAt = false, time.Time{}
 		}
 	}
 	if len(h.partitions) == 0 { // nothing of ours: the answer is due all the same
@@ -60,7 +73,10 @@ func (m *Machine) handOver(now time.Time) {
 	if slices.ContainsFunc(h.partitions, func(p *partition) bool { return p.flying > 0 }) {
 		return
 	}
-	if !h.committed && !m.committing {
+	if h.endAt.IsZero() {
+		h.endAt = now.Add(h.limit.Sub(now) / 2)
+	}
+	if !h.committed && !m.committing && !now.Before(h.retryAt) {
 		next := map[record.Partition]int64{}
 		for _, part := range h.partitions {
 			next[part.name] = part.tracker.next
@@ -68,15 +84,22 @@ func (m *Machine) handOver(now time.Time) {
 		h.committed, m.committing = true, true
 		m.do(Commit{Next: next})
 	}
-	if m.committing && now.Before(h.endAt) {
+	if now.Before(h.endAt) && (m.committing || !h.committed) {
 		return
 	}
 	for _, part := range h.partitions {
 		m.disown(part)
 	}
 	m.books.rebalances++
-	m.do(Released{Abandoned: h.abandoned, Uncommitted: m.committing})
+	m.do(Released{Abandoned: h.abandoned, Uncommitted: m.committing || !h.committed})
 	*h = handover{}
+}
+
+// refused lets the commit of a handover be tried again in a moment.
+func (h *handover) refused(now time.Time) {
+	if h.committed {
+		h.committed, h.retryAt = false, now.Add(commitRetry)
+	}
 }
 
 // leave takes a partition that is lost out of the handover.

@@ -56,7 +56,6 @@ func TestAHandoverDoesNotWaitForCommitsForEver(t *testing.T) {
 	if second := all[Commit](b.answer(w, result(index.Written))); second != nil {
 		t.Fatal("two commits at a time")
 	}
-	b.wait(b.m.Wake(b.now).Sub(b.now))
 	if r := only[Released](b, b.wait(b.m.Wake(b.now).Sub(b.now))); !r.Uncommitted {
 		t.Errorf("%+v", r)
 	}
@@ -74,7 +73,29 @@ func TestAHandoverCommitsBehindTheCommitUnderWay(t *testing.T) {
 	if got := only[Commit](b, b.step(Committed{Err: errors.New("broker away")})).Next[tp]; got != 2 {
 		t.Errorf("committed %d, want 2", got)
 	}
-	only[Released](b, b.step(Committed{Err: errors.New("broker away")}))
+	only[Released](b, b.step(Committed{}))
+}
+
+// A commit that brokers refuse is tried again, since the group may be between two
+// generations, but not for ever.
+func TestAHandoverTriesItsCommitAgain(t *testing.T) {
+	b := newBench(t)
+	refusal := Committed{Err: errors.New("rebalance in progress")}
+	only[Commit](b, b.step(Release{Partitions: []record.Partition{tp}}))
+	attempts := 0
+	for limit := b.now.Add(b.m.cfg.Shutdown / 2); b.now.Before(limit); attempts++ {
+		if got := b.step(refusal); got != nil {
+			t.Fatalf("no pause before the next attempt: %v", got)
+		}
+		wake := b.m.Wake(b.now)
+		if wake.Equal(limit) {
+			break
+		}
+		only[Commit](b, b.wait(wake.Sub(b.now)))
+	}
+	if r := only[Released](b, b.wait(b.m.Wake(b.now).Sub(b.now))); !r.Uncommitted || attempts < 3 {
+		t.Errorf("%+v after %d attempts", r, attempts)
+	}
 }
 
 // A stop that comes into a revoke ends with it.

@@ -18,6 +18,7 @@ type Loop struct {
 	around  Around
 
 	done     func() // lets the group go on once partitions are handed over; nil where it does not wait
+	later    func() // the same of a revoke that came into a stop
 	stopping bool
 	over     bool
 }
@@ -47,9 +48,13 @@ func NewLoop(machine *Machine, jobs Jobs, around Around) *Loop {
 	return &Loop{machine: machine, jobs: jobs, around: around}
 }
 
-// HandingOver reports whether partitions leave us. Meanwhile neither records nor
-// rebalances are to be taken from the group.
+// HandingOver reports whether partitions leave us. Meanwhile no records are to be
+// taken from the group.
 func (l *Loop) HandingOver() bool { return l.stopping || l.done != nil }
+
+// Balancing reports whether rebalances are to be taken from the group: one at a time.
+// A stop takes them too, since the group has to get on for its commit to be accepted.
+func (l *Loop) Balancing() bool { return l.stopping || l.done == nil }
 
 // Room reports whether records may be taken from the group.
 func (l *Loop) Room() bool { return !l.HandingOver() && l.machine.Room() }
@@ -61,6 +66,14 @@ func (l *Loop) Over() bool { return l.over }
 // Rebalance takes on or hands over partitions. The consumer waits for Done, so the
 // next owner starts after our commit.
 func (l *Loop) Rebalance(now time.Time, r stream.Rebalance) {
+	switch {
+	case l.stopping && r.Kind == stream.Revoked:
+		l.later = r.Done // all is being handed over already
+		return
+	case l.stopping && r.Kind != stream.Lost:
+		r.Done()
+		return
+	}
 	switch r.Kind {
 	case stream.Assigned:
 		l.Step(now, Assign{Partitions: starts(r.Partitions)})
@@ -89,6 +102,9 @@ func (l *Loop) Stop(now time.Time) {
 
 // Step feeds the machine and has carried out what it wants done.
 func (l *Loop) Step(now time.Time, in Input) {
+	if c, ok := in.(Committed); ok && c.Err != nil && l.stopping {
+		l.letGo() // it waited for this commit, which the brokers refuse until it is let go
+	}
 	for _, e := range l.machine.Step(now, in) {
 		l.carryOut(e)
 	}
@@ -108,6 +124,9 @@ func (l *Loop) carryOut(e Effect) {
 	case SendLetter:
 		l.around.Deliver(e)
 	case Commit:
+		if l.stopping && l.done == nil {
+			l.done, l.later = l.later, nil
+		}
 		// The loop stores itself, while the partitions are ours: done beside it, a
 		// store held up by a slow commit could come when a partition has been
 		// elsewhere and is back, and send the group backwards.
@@ -129,11 +148,17 @@ func (l *Loop) carryOut(e Effect) {
 
 // released lets the group go on.
 func (l *Loop) released() {
+	l.letGo()
+	l.done, l.later = l.later, nil
+	l.letGo()
+	l.over = l.stopping
+}
+
+func (l *Loop) letGo() {
 	if l.done != nil {
 		l.done()
 		l.done = nil
 	}
-	l.over = l.stopping
 }
 
 func starts(list []stream.Start) []Start {

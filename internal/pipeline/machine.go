@@ -99,7 +99,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Delivered:
 		m.delivered(now, in)
 	case Committed:
-		m.committed(in)
+		m.committed(now, in)
 	}
 	m.timers.fire(now)
 	m.pump(now)
@@ -226,11 +226,12 @@ func (m *Machine) commit(now time.Time) {
 
 // committed ends a commit. After one that failed everything is committed anew,
 // whether it has moved since or not.
-func (m *Machine) committed(in Committed) {
+func (m *Machine) committed(now time.Time, in Committed) {
 	m.committing = false
 	if in.Err == nil {
 		return
 	}
+	m.handover.refused(now)
 	for _, part := range m.owned {
 		part.tracker.moved = true
 	}

@@ -105,13 +105,14 @@ func (w *Worker) Run(ctx context.Context) error {
 		if w.loop.Room() {
 			records = w.Group.Records()
 		}
-		if !w.loop.HandingOver() {
+		if w.loop.Balancing() {
 			rebalances = w.Group.Rebalances()
 		}
 		timer.Reset(time.Until(w.machine.Wake(time.Now())))
 		select {
 		case <-stop:
 			stop, stopped = nil, time.Now()
+			w.tellStop()
 			w.loop.Stop(stopped)
 		case rebalance := <-rebalances:
 			w.loop.Rebalance(time.Now(), rebalance)
@@ -126,6 +127,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	return w.leave(stopped.Add(w.cfg.Shutdown))
 }
 
+func (w *Worker) tellStop() {
+	now := w.machine.Snapshot()
+	w.Log.Info().Int("events", now.InFlight).Int("partitions", len(now.Partitions)).Stringer("within", w.cfg.Shutdown).
+		Msg("stopping: writing what is under way, then leaving the group")
+}
+
 // tell hands a result to the loop, if that still runs.
 func (w *Worker) tell(in Input) {
 	select {
@@ -135,7 +142,8 @@ func (w *Worker) tell(in Input) {
 }
 
 // leave leaves the group once marks, above all, have ended. Requests that hang are
-// given up: nobody waits for their outcome any more.
+// given up: nobody waits for their outcome any more. It takes at most half of the time
+// that is left, so that some is left to close the connections.
 func (w *Worker) leave(deadline time.Time) error {
 	w.giveUp()
 	done := make(chan error, 1)
@@ -143,7 +151,7 @@ func (w *Worker) leave(deadline time.Time) error {
 		w.work.Wait()
 		done <- w.Group.Close()
 	}()
-	timeout := time.After(max(time.Until(deadline), time.Second))
+	timeout := time.After(time.Until(deadline) / 2)
 	for {
 		select {
 		case err := <-done:

@@ -128,7 +128,7 @@ func (p *process) rebalance(r stream.Rebalance) {
 	switch {
 	case p.closed:
 		r.Done()
-	case p.loop.HandingOver(): // the loop does not look at it before that has ended
+	case !p.loop.Balancing(): // the loop does not look at it before that has ended
 		p.waiting = append(p.waiting, r)
 	default:
 		p.world.say(p.name, "%s %v", r.Kind, r.Partitions)
@@ -160,7 +160,7 @@ func (p *process) turn(do func(now time.Time)) {
 	switch {
 	case p.loop.Over():
 		p.leave()
-	case len(p.waiting) > 0 && !p.loop.HandingOver():
+	case len(p.waiting) > 0 && p.loop.Balancing():
 		next := p.waiting[0]
 		p.waiting = p.waiting[1:]
 		p.rebalance(next)
