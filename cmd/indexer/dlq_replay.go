@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -68,6 +69,7 @@ func (p *program) dlqReplay(ctx context.Context, flags *replayFlags) error {
 	}
 	defer box.close()
 	letters := box.listing.Matching(box.filter, false)
+	p.warnOfReplayed(box)
 	if flags.dryRun {
 		return p.previewReplay(ctx, box, letters, flags.asJSON)
 	}
@@ -82,6 +84,19 @@ func (p *program) dlqReplay(ctx context.Context, flags *replayFlags) error {
 		return failed(err, "repeat the command: what is in the index already is not changed by it")
 	}
 	return nil
+}
+
+// warnOfReplayed names the letters that were asked for by their place and need no
+// replay any more.
+func (p *program) warnOfReplayed(box *letterbox) {
+	if len(box.filter.Places) == 0 {
+		return
+	}
+	for _, e := range box.listing.Matching(box.filter, true) {
+		if !e.Open() {
+			p.warn(fmt.Sprintf("the letter at %s was replayed at %s", e.At, e.Done.Format(time.RFC3339)))
+		}
+	}
 }
 
 // replay brings the letters into an index that stands as it should.

@@ -228,9 +228,10 @@ func inline(bytes []byte) string {
 	return printable(string(bytes))
 }
 
+// indent writes text behind two spaces: with a line of a hex dump that makes 80.
 func indent(b *strings.Builder, text string) {
 	for line := range strings.Lines(text) {
-		fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, "\r\n"))
+		fmt.Fprintf(b, "  %s\n", strings.TrimRight(line, "\r\n"))
 	}
 }
 

@@ -79,8 +79,8 @@ func decodeAll(prefix string, records []Record, places []Place) (changes []handl
 }
 
 // anything returns records of a seed: bytes that the fuzzers found worth keeping,
-// good events spoiled here and there, and noise; with any keys and headers, on any
-// topic.
+// good events as they are and spoiled here and there, and noise; with any keys and
+// headers, on any topic.
 func anything(t *testing.T, seed uint64, count int) []Record {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -98,7 +98,7 @@ func anything(t *testing.T, seed uint64, count int) []Record {
 			r.Value = noise(rng, rng.IntN(300))
 		case 1:
 			r.Value = values[rng.IntN(len(values))]
-		default:
+		case 2:
 			r.Value = mutate(rng, r.Value, good[rng.IntN(len(good))].Value)
 		}
 		r.Rule, r.Reason = "", ""
@@ -147,11 +147,11 @@ func noise(rng *rand.Rand, n int) []byte {
 	if rng.IntN(10) == 0 {
 		return nil
 	}
-	bytes := make([]byte, n)
-	for i := range bytes {
-		bytes[i] = byte(rng.IntN(256))
+	random := make([]byte, n)
+	for i := range random {
+		random[i] = byte(rng.IntN(256))
 	}
-	return bytes
+	return random
 }
 
 // mutate spoils value in up to three places; other is what it may be crossed with.
@@ -183,4 +183,3 @@ func mutate(rng *rand.Rand, value, other []byte) []byte {
 	}
 	return value
 }
-
