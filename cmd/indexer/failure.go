@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/search-indexer/search-indexer/internal/progress"
 )
 
 // The exit codes of every command.
@@ -55,6 +57,9 @@ func (p *program) paint(colour, text string) string {
 }
 
 func isTerminal(stream any) bool {
+	if _, bar := stream.(*progress.Progress); bar { // see newProgress
+		return true
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -8,10 +8,10 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/go-json-experiment/json"
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/produce"
+	"github.com/search-indexer/search-indexer/internal/progress"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
@@ -96,16 +96,16 @@ func (p *program) produce(ctx context.Context, flags produceFlags, files []strin
 		return err
 	}
 	defer input.close()
-	log := s.Log.logger(p.stderr)
-	publisher, closeAll, err := p.newPublisher(flags, s.Kafka, log)
+	shown, done := p.newProgress(s.Log)
+	defer done()
+	publisher, closeAll, err := p.newPublisher(flags, s, shown)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-
-	stopShowing := p.showProgress(ctx, publisher.Progress, input.total, log)
+	shown.Phase("publishing", int64(input.total), "events")
 	report, err := publisher.Run(ctx, input.records)
-	stopShowing()
+	shown.Done() // the report follows
 	if printErr := p.printReport(report, flags.asJSON); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
@@ -115,18 +115,23 @@ func (p *program) produce(ctx context.Context, flags produceFlags, files []strin
 	return p.explainProduce(ctx, report, err)
 }
 
-func (p *program) newPublisher(flags produceFlags, kafka stream.Config, log zerolog.Logger) (*produce.Publisher, func(), error) {
+func (p *program) newPublisher(flags produceFlags, s settings, shown *progress.Progress) (*produce.Publisher, func(), error) {
 	const drain = 40 * time.Second // the client gives a record up after 30 s
-	producer, err := stream.NewProducer(kafka, log)
+	log := s.Log.logger(p.stderr)
+	producer, err := stream.NewProducer(s.Kafka, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	admin, err := stream.NewAdmin(kafka, log)
+	admin, err := stream.NewAdmin(s.Kafka, log)
 	if err != nil {
 		_ = producer.Close()
 		return nil, nil, err
 	}
-	cfg := produce.Config{KeepGoing: flags.keepGoing, Rate: flags.rate, OnSkip: func(err error) { p.warn("skipped " + err.Error()) }, Drain: drain}
+	cfg := produce.Config{
+		KeepGoing: flags.keepGoing, Rate: flags.rate, Drain: drain,
+		OnSkip: func(err error) { p.warn("skipped " + err.Error()) },
+		OnEnd:  func() { shown.Add(1) },
+	}
 	closeAll := func() {
 		admin.Close()
 		_ = producer.Close() // the report has told what was not delivered

@@ -27,6 +27,7 @@ type Config struct {
 	KeepGoing bool          // past wrong lines and records that the broker refuses
 	Rate      float64       // events a second at most; 0 is no limit
 	OnSkip    func(error)   // told of each line that KeepGoing went past, one call at a time
+	OnEnd     func()        // told of each record or line that has ended, from any goroutine; may be nil
 	Drain     time.Duration // to wait for acknowledgements once all is sent
 }
 
@@ -44,11 +45,11 @@ const underWay = 10_000
 
 // NewPublisher returns a Publisher to sender.
 func NewPublisher(cfg Config, sender Sender) *Publisher {
+	if cfg.OnEnd == nil {
+		cfg.OnEnd = func() {}
+	}
 	return &Publisher{cfg: cfg, sender: sender, tally: newTally(), room: make(chan struct{}, underWay)}
 }
-
-// Progress returns the report so far. It is safe for concurrent use with Run.
-func (p *Publisher) Progress() Report { return p.tally.snapshot() }
 
 // Run publishes all records and returns when each is acknowledged or has failed;
 // the report is right also where there is an error. It stops at the first wrong
@@ -80,6 +81,7 @@ func (p *Publisher) sendAll(ctx context.Context, records iter.Seq2[*record.Recor
 		switch {
 		case errors.As(err, &line) && p.cfg.KeepGoing:
 			p.tally.skipped()
+			p.cfg.OnEnd()
 			p.cfg.OnSkip(err)
 			continue
 		case err != nil:
@@ -104,6 +106,7 @@ func (p *Publisher) send(ctx context.Context, rec *record.Record) {
 	sent := time.Now()
 	p.tally.sent()
 	err := p.sender.Send(ctx, rec, func(_ int32, _ int64, err error) {
+		defer p.cfg.OnEnd()
 		<-p.room
 		if err != nil {
 			p.tally.failed(fmt.Errorf("%s: %w", rec.Topic, err))
@@ -112,6 +115,7 @@ func (p *Publisher) send(ctx context.Context, rec *record.Record) {
 		p.tally.acknowledged(rec, sent, time.Now())
 	})
 	if err != nil { // done is not called then
+		defer p.cfg.OnEnd()
 		<-p.room
 		p.tally.failed(err)
 	}

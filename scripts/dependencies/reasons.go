@@ -31,7 +31,7 @@ func reasons() map[string]string {
 		"github.com/redis/go-redis/v9":                   "the Redis client",
 		"github.com/rs/zerolog":                          "logs",
 		"github.com/santhosh-tekuri/jsonschema/v6":       "tests: the schemas of events",
-		"github.com/schollz/progressbar/v3":              "progress of `produce` on a terminal",
+		"github.com/schollz/progressbar/v3":              "progress of long commands on a terminal",
 		"github.com/sethvargo/go-envconfig":              "settings from the environment",
 		"github.com/spf13/cobra":                         "the command line",
 		"golang.org/x/sync":                              "groups of goroutines that end together",
