@@ -24,7 +24,7 @@ func TestTrackerNeverPassesAnUnendedRecord(t *testing.T) {
 		for _, step := range steps {
 			if step == 0 || len(all) == 0 {
 				offset += rapid.Int64Range(0, 2).Draw(t, "hole")
-				it := &item{record: &record.Record{Offset: offset}}
+				it := &item{record: record.Record{Offset: offset}}
 				all = append(all, &entry{number: tr.begin(it), offset: offset})
 				offset++
 				continue
