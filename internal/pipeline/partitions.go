@@ -169,7 +169,10 @@ func (m *Machine) close(it *item, result Result, reason string) {
 // checkStuck pauses partitions that hold more than their share of the memory and
 // do not move while others could, and resumes them later.
 func (m *Machine) checkStuck(now time.Time) {
-	if now.Sub(m.lastCheck) < checkEvery || len(m.parts) == 0 {
+	// While an index takes nothing, its partitions must not fill one budget after the
+	// other between two looks.
+	stalled := slices.ContainsFunc(m.lanes, func(l *lane) bool { return l.takesNothing(now) })
+	if !stalled && now.Sub(m.lastCheck) < checkEvery || len(m.parts) == 0 {
 		return
 	}
 	m.lastCheck = now
@@ -186,12 +189,17 @@ func (m *Machine) checkStuck(now time.Time) {
 }
 
 // isStuck tells a partition that holds the others up from one that shares a slow
-// index with them: its oldest record was overtaken by records that came long after,
-// or nothing at all has been settled for long.
+// index with them: its index takes nothing, or its oldest record was overtaken by
+// records that came long after, or nothing at all has been settled for long.
 func (m *Machine) isStuck(part *partition) bool {
 	old := part.tracker.oldest()
 	if old == nil {
 		return false
+	}
+	for _, l := range m.lanes {
+		if l.entity == old.change.Entity && l.takesNothing(m.now) {
+			return true
+		}
 	}
 	still := old.received
 	if m.lastEnd.After(still) {

@@ -53,12 +53,12 @@ func TestWhatEndsBehindAStuckDocumentIsForgotten(t *testing.T) {
 			b.next++
 		}
 		n += many
-		p := only[Prepare](b, b.step(Receive{Records: more}))
-		b.step(Prepared{Batch: p.Batch, Results: known})
+		effects := b.step(Receive{Records: more})
+		effects = append(effects, b.step(Prepared{Batch: only[Prepare](b, effects).Batch, Results: known})...)
 		if left := b.m.Snapshot().Bytes; left > one {
 			t.Fatalf("%d bytes are in flight, %d before", left, one)
 		}
-		paused = all[Pause](b.wait(time.Second))
+		paused = all[Pause](append(effects, b.wait(time.Second)...))
 	}
 	if got, _ := b.m.parts[tp].tracker.taken(); got != 0 {
 		t.Errorf("the position is %d, beyond what is stuck", got)

@@ -93,7 +93,7 @@ func slow(ctx context.Context, s *stand, found *result) error {
 		}
 		return ended(m) >= float64(total)
 	})
-	if err = w.stop(err); err != nil {
+	if err := w.stop(err); err != nil {
 		return err
 	}
 	found.say("events\t%d", total)
@@ -118,7 +118,7 @@ func (s *stand) simple(ctx context.Context, found *result, events iter.Seq[event
 		}
 		return all(total())(m)
 	})
-	if err = w.stop(err); err != nil {
+	if err := w.stop(err); err != nil {
 		return err
 	}
 	found.say("events\t%d in %.1f s", total(), time.Since(began).Seconds())

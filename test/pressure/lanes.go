@@ -46,7 +46,7 @@ func tiny(ctx context.Context, s *stand, found *result) error {
 		seconds = append(seconds, oldest)
 		return ended(m) >= float64(n)
 	})
-	if err = errors.Join(w.stop(err), <-published); err != nil {
+	if err := errors.Join(w.stop(err), <-published); err != nil {
 		return err
 	}
 	found.say("events\t%d in %.1f s", n, time.Since(began).Seconds())
@@ -106,7 +106,7 @@ func blocked(ctx context.Context, s *stand, found *result) error {
 	if err == nil {
 		err = w.until(ctx, all(total+n))
 	}
-	if err = w.stop(err); err != nil {
+	if err := w.stop(err); err != nil {
 		return err
 	}
 	found.say("posts while artists are blocked\t%d in %.1f s", total, took.Seconds())

@@ -28,7 +28,7 @@ type worker struct {
 }
 
 func (s *stand) start(ctx context.Context, opensearch string, found *result) (*worker, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("find a free port: %w", err)
 	}
