@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
@@ -49,13 +50,14 @@ type Machine struct {
 	mu        sync.Mutex // guards all below, so that a scrape sees it between steps
 	books     books
 	parts     map[record.Partition]*partition
-	owned     []*partition              // the same, in the order they came, so that effects have one order
-	releasing []*partition              // partitions that are drained
-	held      map[record.Partition]bool // by an operator; owned or not
-	lanes     []*lane                   // one for each entity seen
-	batches   map[uint64][]*item        // being prepared
-	writes    map[uint64]write          // bulk requests under way
-	letters   map[uint64]*flight        // dead letters under way
+	owned     []*partition               // the same, in the order they came, so that effects have one order
+	releasing []*partition               // partitions that are drained
+	held      map[record.Partition]bool  // by an operator; owned or not
+	lanes     []*lane                    // one for each entity seen
+	entities  map[string]document.Entity // of the latest good event of each topic
+	batches   map[uint64][]*item         // being prepared
+	writes    map[uint64]write           // bulk requests under way
+	letters   map[uint64]*flight         // dead letters under way
 	timers    timers
 	lastID    uint64
 	bytes     int // of records in flight
@@ -77,12 +79,13 @@ type Machine struct {
 func NewMachine(cfg Config, random *rand.Rand, observe func(Ending)) *Machine {
 	return &Machine{
 		cfg: cfg, rand: random, observe: observe,
-		books:   newBooks(),
-		parts:   map[record.Partition]*partition{},
-		held:    map[record.Partition]bool{},
-		batches: map[uint64][]*item{},
-		writes:  map[uint64]write{},
-		letters: map[uint64]*flight{},
+		books:    newBooks(),
+		parts:    map[record.Partition]*partition{},
+		held:     map[record.Partition]bool{},
+		entities: map[string]document.Entity{},
+		batches:  map[uint64][]*item{},
+		writes:   map[uint64]write{},
+		letters:  map[uint64]*flight{},
 	}
 }
 
@@ -204,6 +207,7 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 		case p.Duplicate:
 			m.end(it, Duplicate, "")
 		default:
+			m.entities[it.record.Topic] = it.change.Entity
 			m.weigh(it, it.size+len(it.change.State.Fields)*fieldSize)
 			m.lane(it.change.Entity).add(now, it)
 		}

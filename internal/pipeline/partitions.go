@@ -196,8 +196,9 @@ func (m *Machine) isStuck(part *partition) bool {
 	if old == nil {
 		return false
 	}
+	// By its topic, since the record itself may not have been decoded yet.
 	for _, l := range m.lanes {
-		if l.entity == old.change.Entity && l.takesNothing(m.now) {
+		if l.entity == m.entities[part.name.Topic] && l.takesNothing(m.now) {
 			return true
 		}
 	}
