@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-security test-short chaos rolling fuzz bench lint fmt clean simulate
+.PHONY: backpressure help build docs demo up down stack-status test test-security test-short chaos rolling fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 
 bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
+
+backpressure: build up ## more than OpenSearch takes: memory, books, documents; PRESSURE="-help" shows what can be set
+	@eval "$$(scripts/stack env)" && go run ./test/pressure $(PRESSURE)
 
 simulate: ## run the worker's decisions against SEEDS (100000) random worlds; see docs/simulation.md
 	go test ./test/simulate -run TestSimulation -timeout 2h -v -seeds $(SEEDS)

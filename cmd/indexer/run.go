@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit c
 			if err := p.load(c.Context(), s.all()...); err != nil {
 				return err
 			}
+			if _, set := p.env.Lookup("GOMEMLIMIT"); !set {
+				defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit(s)))
+			}
 			w, err := newWorker(s, s.Log.logger(p.stderr))
 			if err != nil {
 				return err
@@ -50,6 +54,14 @@ under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit c
 			return w.run(c.Context())
 		},
 	}
+}
+
+// memoryLimit is from how many bytes on the garbage collector works harder rather
+// than letting Go's memory grow. It is above what is in use at most, so it only
+// keeps garbage from doubling that while an index is blocked.
+func memoryLimit(s settings) int64 {
+	const rest = 16 << 20 // chunks on their way, answers, metrics, the runtime
+	return int64(s.Batch.Memory()) + rest
 }
 
 // worker is one running `indexer run`.

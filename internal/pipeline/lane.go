@@ -53,6 +53,11 @@ func (l *lane) open() (at time.Time, ok bool) {
 	return since, true
 }
 
+// takesNothing reports whether the lane's index has taken nothing for a while.
+func (l *lane) takesNothing(now time.Time) bool {
+	return l.stalled != "" && now.Sub(l.stalledAt) > checkEvery
+}
+
 // dueAt returns when the lane's next request is to be sent: at once where it is
 // full by count or bytes or somebody waits for the drain, else when its oldest
 // document has waited long enough.

@@ -25,7 +25,7 @@ func TestTrackerNeverPassesAnUnendedRecord(t *testing.T) {
 		for _, step := range steps {
 			if step == 0 || len(all) == 0 {
 				offset += rapid.Int64Range(0, 2).Draw(t, "hole")
-				it := &item{record: &record.Record{Offset: offset}}
+				it := &item{record: record.Record{Offset: offset}}
 				all = append(all, &entry{number: tr.begin(it), offset: offset})
 				offset++
 				continue
@@ -67,7 +67,7 @@ func FuzzTracker(f *testing.F) {
 			which := int(step >> 1)
 			wasNext, _ := tr.taken()
 			if step&1 == 0 || len(open) == 0 {
-				it := &item{record: &record.Record{Offset: offset + int64(which%3)}}
+				it := &item{record: record.Record{Offset: offset + int64(which%3)}}
 				open = append(open, entry{it, tr.begin(it)})
 				last = it.record.Offset + 1
 				offset = last

@@ -144,10 +144,9 @@ func (c *checks) machine(p *process) {
 	if held != s.InFlight {
 		c.fail("%s: %d records in flight, but its partitions hold %d: a partition left with records", p.name, s.InFlight, held)
 	}
-	const chunk = 64 << 10 // the largest that a member hands over, generously
-	budget := p.cfg.MaxBytes * (p.cfg.Concurrency + 2)
-	if s.Bytes < 0 || s.Bytes > budget+chunk {
-		c.fail("%s: %d bytes in flight, budget %d", p.name, s.Bytes, budget)
+	const chunk = 256 << 10 // the largest that a member hands over, generously
+	if s.Bytes < 0 || s.Bytes > p.cfg.Memory()+chunk {
+		c.fail("%s: %d bytes in flight, bound %d", p.name, s.Bytes, p.cfg.Memory())
 	}
 }
 

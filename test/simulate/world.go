@@ -84,7 +84,7 @@ func newWorld(seed uint64, out io.Writer) *world {
 func drawConfig(w *world) pipeline.Config {
 	return pipeline.Config{
 		MaxEvents:   1 + w.rand.IntN(12),
-		MaxBytes:    1024 << w.rand.IntN(6),
+		MaxBytes:    4096 << w.rand.IntN(6),
 		MaxWait:     time.Duration(w.rand.IntN(4)) * 50 * time.Millisecond,
 		Concurrency: 1 + w.rand.IntN(4),
 		Guard:       []int{0, 0, 2, 5}[w.rand.IntN(4)],
