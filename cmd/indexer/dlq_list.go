@@ -17,7 +17,7 @@ import (
 
 // listFlags is what the command line of dlq list says.
 type listFlags struct {
-	filterFlags
+	letterChoice
 	all    bool
 	asJSON bool
 }
@@ -38,42 +38,29 @@ The table fits 80 columns; --json has everything in full.`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return p.dlqList(c.Context(), flags)
+			return p.dlqList(c.Context(), &flags)
 		},
 	}
-	flags.add(command)
+	flags.addFlags(command)
 	command.Flags().BoolVar(&flags.all, "all", false, "also letters that were replayed")
 	command.Flags().BoolVar(&flags.asJSON, "json", false, "print one JSON object a line, one for each letter")
 	return command
 }
 
-func (p *program) dlqList(ctx context.Context, flags listFlags) error {
-	var s settings
-	if err := p.load(ctx, &s.Kafka, &s.Log); err != nil {
-		return err
-	}
-	now := time.Now()
-	filter, err := flags.filter(s.Kafka.TopicPrefix, now)
-	if err != nil {
-		return misused(err, `see "indexer dlq list --help"`)
-	}
-	d, err := p.openLetterbox(s)
+func (p *program) dlqList(ctx context.Context, flags *listFlags) error {
+	box, err := p.openLetterbox(ctx, &flags.letterChoice, noMore)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	listing, err := d.reader.List(ctx)
-	if err != nil {
-		return err
-	}
-	letters := listing.Matching(filter, flags.all)
+	defer box.close()
+	letters := box.listing.Matching(box.filter, flags.all)
 	if flags.asJSON {
 		return printLines(p.stdout, letters)
 	}
-	if err := printTable(p.stdout, letters, now, flags.all); err != nil {
+	if err := printTable(p.stdout, letters, box.now, flags.all); err != nil {
 		return err
 	}
-	p.sumUp(listing, letters, flags.all)
+	p.sumUp(box.listing, letters, flags.all)
 	return nil
 }
 

@@ -14,12 +14,11 @@ import (
 
 // purgeFlags is what the command line of dlq purge says.
 type purgeFlags struct {
-	filterFlags
-	olderThan string
-	all       bool
-	yes       bool
-	dryRun    bool
-	asJSON    bool
+	letterChoice
+	all    bool
+	yes    bool
+	dryRun bool
+	asJSON bool
 }
 
 func (p *program) dlqPurgeCommand() *cobra.Command {
@@ -43,12 +42,12 @@ not.`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return p.dlqPurge(c.Context(), flags)
+			return p.dlqPurge(c.Context(), &flags)
 		},
 	}
-	flags.add(command)
+	flags.addFlags(command)
 	f := command.Flags()
-	f.StringVar(&flags.olderThan, "older-than", "", "open letters too that failed before: 336h, a date")
+	f.StringVar(&flags.before, "older-than", "", "open letters too that failed before: 336h, a date")
 	f.BoolVar(&flags.all, "all", false, "every open letter too, and what is no letter")
 	f.BoolVar(&flags.yes, "yes", false, "really remove open letters by filters or --all")
 	f.BoolVar(&flags.dryRun, "dry-run", false, "say what would be removed, and remove nothing")
@@ -64,49 +63,34 @@ type purgeChoice struct {
 	asks      bool // it needs --yes
 }
 
-func (f purgeFlags) choice(prefix string, now time.Time) (purgeChoice, error) {
-	filter, err := f.filter(prefix, now)
-	before, badAge := moment(f.olderThan, now)
-	if badAge != nil {
-		badAge = fmt.Errorf("--older-than %w", badAge)
-	}
-	filtered := !filter.IsZero()
-	if f.all && (filtered || f.olderThan != "") {
-		err = errors.Join(err, errors.New("--all takes every letter: leave out filters and --older-than"))
-	}
-	filter.Before = before
+func (f *purgeFlags) choice(filter dlq.Filter) purgeChoice {
+	byAge := filter
+	byAge.Before = time.Time{}
+	filtered := !byAge.IsZero()
 	return purgeChoice{
 		open: f.all || !filter.IsZero(), filter: filter, asks: f.all || filtered,
 		strangers: func(s dlq.Stranger) bool {
-			return f.all || !filtered && !before.IsZero() && s.Timestamp >= 0 && time.UnixMilli(s.Timestamp).Before(before)
+			return f.all || !filtered && !filter.Before.IsZero() && s.Timestamp >= 0 && time.UnixMilli(s.Timestamp).Before(filter.Before)
 		},
-	}, errors.Join(err, badAge)
+	}
 }
 
 func (c purgeChoice) mayGo(e *dlq.Entry) bool { return !e.Open() || c.open && c.filter.Match(e) }
 
-func (p *program) dlqPurge(ctx context.Context, flags purgeFlags) error {
-	var s settings
-	if err := p.load(ctx, &s.Kafka, &s.Log); err != nil {
-		return err
+func (p *program) dlqPurge(ctx context.Context, flags *purgeFlags) error {
+	if flags.all && flags.isMade() {
+		return flags.misuse(errors.New("--all takes every letter: leave out filters and --older-than"))
 	}
-	choice, err := flags.choice(s.Kafka.TopicPrefix, time.Now())
-	if err != nil {
-		return misused(err, `see "indexer dlq purge --help"`)
-	}
-	d, err := p.openLetterbox(s)
+	box, err := p.openLetterbox(ctx, &flags.letterChoice, noMore)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	listing, err := d.reader.List(ctx)
-	if err != nil {
-		return err
-	}
-	plan := listing.PlanPurge(choice.mayGo, choice.strangers)
+	defer box.close()
+	choice := flags.choice(box.filter)
+	plan := box.listing.PlanPurge(choice.mayGo, choice.strangers)
 	refused := choice.asks && plan.Open > 0 && !flags.yes && !flags.dryRun
 	if !refused && !flags.dryRun {
-		if err := p.purge(ctx, d, plan); err != nil {
+		if err := p.purge(ctx, box, plan); err != nil {
 			return failed(err, "repeat the command: it goes on where it stopped")
 		}
 	}
@@ -119,18 +103,18 @@ func (p *program) dlqPurge(ctx context.Context, flags purgeFlags) error {
 	return nil
 }
 
-func (p *program) purge(ctx context.Context, d *letterbox, plan dlq.PurgePlan) error {
-	admin, err := stream.NewAdmin(d.settings.Kafka, d.log)
+func (p *program) purge(ctx context.Context, box *letterbox, plan dlq.PurgePlan) error {
+	admin, err := stream.NewAdmin(box.settings.Kafka, box.log)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	producer, err := stream.NewProducer(d.settings.Kafka, d.log)
+	producer, err := stream.NewProducer(box.settings.Kafka, box.log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = producer.Close() }() // Purge has flushed it
-	return d.reader.Purge(ctx, plan, admin, producer)
+	return box.reader.Purge(ctx, plan, admin, producer)
 }
 
 func (p *program) printPurge(plan dlq.PurgePlan, done, asJSON bool) error {

@@ -17,7 +17,7 @@ import (
 
 // replayFlags is what the command line of dlq replay says.
 type replayFlags struct {
-	filterFlags
+	letterChoice
 	dryRun bool
 	asJSON bool
 }
@@ -25,13 +25,16 @@ type replayFlags struct {
 func (p *program) dlqReplayCommand() *cobra.Command {
 	var flags replayFlags
 	command := &cobra.Command{
-		Use:   "replay",
+		Use:   "replay [PLACE ...]",
 		Short: "Index dead letters again, after what refused them was mended",
-		Long: `replay takes open letters, all or those that the filters choose, and indexes
-them here, the way a worker does. Nothing is published to the original topics:
-other services read those. Each event keeps its place in the order (its own
-version and timestamp, or those of the original record), so newer events that
-have arrived meanwhile win.
+		Long: `replay takes open letters, all or those that places and filters choose, and
+indexes them here, the way a worker does. Nothing is published to the original
+topics: other services read those. Each event keeps its place in the order (its
+own version and timestamp, or those of the original record), so newer events
+that have arrived meanwhile win.
+
+PLACE is PARTITION/OFFSET in the dead-letter topic, as "dlq list" prints it, or
+TOPIC/PARTITION/OFFSET of the original record.
 
 What the index takes, or knew already, is acknowledged in the compacted topic
 KAFKA_DLQ_TOPIC with ".done" behind it, and never replayed again. What fails
@@ -44,43 +47,33 @@ only with a newer version of this program. Exit code 0 where every letter was
 tried.`,
 		Example: `  indexer dlq replay --dry-run
   indexer dlq replay --reason rejected_by_index
+  indexer dlq replay 3/17 3/18
   indexer dlq replay --entity post/123
   indexer dlq replay --since 24h --json | jq .failed_by_reason`,
-		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &index.Config{}, &pipeline.Config{}, &logConfig{}),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return p.dlqReplay(c.Context(), flags)
+		RunE: func(c *cobra.Command, args []string) error {
+			flags.places = args
+			return p.dlqReplay(c.Context(), &flags)
 		},
 	}
-	flags.add(command)
+	flags.addFlags(command)
 	command.Flags().BoolVar(&flags.dryRun, "dry-run", false, "say what would be done, and write nothing")
 	command.Flags().BoolVar(&flags.asJSON, "json", false, "print the report as one JSON object")
 	return command
 }
 
-func (p *program) dlqReplay(ctx context.Context, flags replayFlags) error {
-	var s settings
-	if err := p.load(ctx, &s.Kafka, &s.Index, &s.Batch, &s.Log); err != nil {
-		return err
-	}
-	filter, err := flags.filter(s.Kafka.TopicPrefix, time.Now())
-	if err != nil {
-		return misused(err, `see "indexer dlq replay --help"`)
-	}
-	d, err := p.openLetterbox(s)
+func (p *program) dlqReplay(ctx context.Context, flags *replayFlags) error {
+	box, err := p.openLetterbox(ctx, &flags.letterChoice, func(s *settings) []any { return []any{&s.Index, &s.Batch} })
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	listing, err := d.reader.List(ctx)
-	if err != nil {
-		return err
-	}
-	letters := listing.Matching(filter, false)
+	defer box.close()
+	letters := box.listing.Matching(box.filter, false)
+	p.warnOfReplayed(box)
 	if flags.dryRun {
-		return p.previewReplay(ctx, d, letters, flags.asJSON)
+		return p.previewReplay(ctx, box, letters, flags.asJSON)
 	}
-	report, err := p.replay(ctx, d, letters)
+	report, err := p.replay(ctx, box, letters)
 	if printErr := p.printReplay(report, flags.asJSON); printErr != nil {
 		return errors.Join(err, printErr)
 	}
@@ -93,10 +86,23 @@ func (p *program) dlqReplay(ctx context.Context, flags replayFlags) error {
 	return nil
 }
 
+// warnOfReplayed names the letters that were asked for by their place and need no
+// replay any more.
+func (p *program) warnOfReplayed(box *letterbox) {
+	if len(box.filter.Places) == 0 {
+		return
+	}
+	for _, e := range box.listing.Matching(box.filter, true) {
+		if !e.Open() {
+			p.warn(fmt.Sprintf("the letter at %s was replayed at %s", e.At, e.Done.Format(time.RFC3339)))
+		}
+	}
+}
+
 // replay brings the letters into an index that stands as it should.
-func (p *program) replay(ctx context.Context, d *letterbox, letters []*dlq.Entry) (dlq.Report, error) {
+func (p *program) replay(ctx context.Context, box *letterbox, letters []*dlq.Entry) (dlq.Report, error) {
 	none := dlq.Report{Letters: len(letters), Left: len(letters), Reasons: map[string]int{}}
-	client, err := index.NewClient(d.settings.Index)
+	client, err := index.NewClient(box.settings.Index)
 	if err != nil {
 		return none, err
 	}
@@ -107,21 +113,28 @@ func (p *program) replay(ctx context.Context, d *letterbox, letters []*dlq.Entry
 	if len(problems) > 0 {
 		return none, errors.Join(problems...)
 	}
-	admin, err := stream.NewAdmin(d.settings.Kafka, d.log)
+	admin, err := stream.NewAdmin(box.settings.Kafka, box.log)
 	if err != nil {
 		return none, err
 	}
 	defer admin.Close()
-	producer, err := stream.NewProducer(d.settings.Kafka, d.log)
+	producer, err := stream.NewProducer(box.settings.Kafka, box.log)
 	if err != nil {
 		return none, err
 	}
 	defer func() { _ = producer.Close() }() // Run has flushed it
-	return dlq.NewReplay(d.settings.Batch, dlq.ReplayParts{
-		Reader: d.reader, Topics: admin, Producer: producer, Decoder: d.decoder,
+	replay := dlq.NewReplay(box.settings.Batch, dlq.ReplayParts{
+		Reader: box.reader, Topics: admin, Producer: producer, Decoder: box.decoder,
 		Catalog: index.NewCatalog(client), Writer: index.NewWriter(client),
-		Observe: func(e pipeline.Ending) { logEnding(d.log, e) }, Log: d.log,
-	}).Run(ctx, letters)
+		Observe: func(e pipeline.Ending) {
+			logEnding(box.log, e)
+			box.shown.Add(1)
+		},
+		Log: box.log,
+	})
+	box.shown.Phase("replaying", int64(len(letters)), "letters")
+	defer box.shown.Done() // the report follows
+	return replay.Run(ctx, letters)
 }
 
 func (p *program) printReplay(r dlq.Report, asJSON bool) error {
@@ -148,8 +161,8 @@ type replayPreview struct {
 	Reasons map[string]int `json:"would_fail_by_reason"`
 }
 
-func (p *program) previewReplay(ctx context.Context, d *letterbox, letters []*dlq.Entry, asJSON bool) error {
-	good, failing, err := d.reader.Preview(ctx, letters)
+func (p *program) previewReplay(ctx context.Context, box *letterbox, letters []*dlq.Entry, asJSON bool) error {
+	good, failing, err := box.reader.Preview(ctx, letters)
 	if err != nil {
 		return err
 	}

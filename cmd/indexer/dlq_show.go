@@ -19,10 +19,11 @@ import (
 )
 
 func (p *program) dlqShowCommand() *cobra.Command {
+	var choice letterChoice
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "show PLACE",
-		Short: "Show one dead letter in full",
+		Use:   "show PLACE ...",
+		Short: "Show dead letters in full",
 		Long: `show prints the original record byte for byte (as hex where it is no plain
 text), why it failed in the words of this program and of OpenSearch, and what
 the decoder of this version makes of it now.
@@ -32,47 +33,34 @@ TOPIC/PARTITION/OFFSET of the original record.`,
 		Example: `  indexer dlq show 3/17
   indexer dlq show post.updated/0/421
   indexer dlq show 3/17 --json | jq -r .value.text > event.json`,
-		Args:        cobra.ExactArgs(1),
+		Args:        cobra.MinimumNArgs(1),
 		Annotations: settingsHelp(&stream.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.dlqShow(c.Context(), args[0], asJSON)
+			choice.places = args
+			return p.dlqShow(c.Context(), &choice, asJSON)
 		},
 	}
+	choice.command = command
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return command
 }
 
-func (p *program) dlqShow(ctx context.Context, name string, asJSON bool) error {
-	var s settings
-	if err := p.load(ctx, &s.Kafka, &s.Log); err != nil {
-		return err
-	}
-	place, err := dlq.ParsePlace(name, s.Kafka.DLQTopic)
-	if err != nil {
-		return misused(err, `see "indexer dlq show --help"`)
-	}
-	d, err := p.openLetterbox(s)
+func (p *program) dlqShow(ctx context.Context, choice *letterChoice, asJSON bool) error {
+	box, err := p.openLetterbox(ctx, choice, noMore)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	listing, err := d.reader.List(ctx)
-	if err != nil {
-		return err
-	}
+	defer box.close()
 	var views []letterView
-	err = d.reader.Each(ctx, listing.Find(place), func(e *dlq.Entry, l dlq.Letter) error {
-		views = append(views, newLetterView(d.decoder, e, l))
+	err = box.reader.Each(ctx, box.listing.Matching(box.filter, true), func(e *dlq.Entry, l dlq.Letter) error {
+		views = append(views, newLetterView(box.decoder, e, l))
 		return nil
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case len(views) == 0:
-		return failed(fmt.Errorf("there is no letter at %s", place), `"indexer dlq list --all" lists all of them`)
 	}
 	for i, view := range views {
-		if i > 0 && !asJSON { // of a topic that was made again
+		if i > 0 && !asJSON {
 			_, _ = fmt.Fprintln(p.stdout)
 		}
 		if err := view.print(p.stdout, asJSON); err != nil {
@@ -240,9 +228,10 @@ func inline(bytes []byte) string {
 	return printable(string(bytes))
 }
 
+// indent writes text behind two spaces: with a line of a hex dump that makes 80.
 func indent(b *strings.Builder, text string) {
 	for line := range strings.Lines(text) {
-		fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, "\r\n"))
+		fmt.Fprintf(b, "  %s\n", strings.TrimRight(line, "\r\n"))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/dlq"
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 func TestWrongUsageOfDeadLetters(t *testing.T) {
@@ -18,8 +19,9 @@ func TestWrongUsageOfDeadLetters(t *testing.T) {
 		"dlq list --entity album":            "use post or artist",
 		"dlq list --since tomorrow":          "--since",
 		"dlq replay --since -5m":             "--since",
-		"dlq show":                           "accepts 1 arg",
+		"dlq show":                           "requires at least 1 arg",
 		"dlq show 17":                        "PARTITION/OFFSET",
+		"dlq replay 3/17 a/b":                "PARTITION/OFFSET",
 		"dlq purge --older-than x":           "--older-than",
 		"dlq purge --all --reason too_large": "leave out filters",
 		"dlq purge --all --older-than 24h":   "leave out filters",
@@ -54,16 +56,17 @@ func TestWhatPurgeMayTake(t *testing.T) {
 		open, recent, stranger, asks bool
 	}{
 		"nothing":        {},
-		"age":            {flags: purgeFlags{olderThan: "24h"}, open: true, stranger: true},
-		"reason":         {flags: purgeFlags{filterFlags: filterFlags{reasons: []string{"too_large"}}}, open: true, recent: true, asks: true},
-		"another reason": {flags: purgeFlags{filterFlags: filterFlags{reasons: []string{"invalid_id"}}}, asks: true},
-		"reason and age": {flags: purgeFlags{filterFlags: filterFlags{reasons: []string{"too_large"}}, olderThan: "24h"}, open: true, asks: true},
+		"age":            {flags: purgeFlags{letterChoice: letterChoice{before: "24h"}}, open: true, stranger: true},
+		"reason":         {flags: purgeFlags{letterChoice: letterChoice{reasons: []string{"too_large"}}}, open: true, recent: true, asks: true},
+		"another reason": {flags: purgeFlags{letterChoice: letterChoice{reasons: []string{"invalid_id"}}}, asks: true},
+		"reason and age": {flags: purgeFlags{letterChoice: letterChoice{reasons: []string{"too_large"}, before: "24h"}}, open: true, asks: true},
 		"all":            {flags: purgeFlags{all: true}, open: true, recent: true, stranger: true, asks: true},
 	} {
-		c, err := tt.flags.choice("", now)
+		filter, err := tt.flags.filter(stream.Config{}, now)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c := tt.flags.choice(filter)
 		got := []bool{c.mayGo(done), c.mayGo(open), c.mayGo(recent), c.strangers(stranger), c.asks}
 		if diff := cmp.Diff([]bool{true, tt.open, tt.recent, tt.stranger, tt.asks}, got); diff != "" {
 			t.Errorf("%s (replayed, open, recent, stranger, asks): %s", name, diff)

@@ -20,8 +20,9 @@ func main() {
 }
 
 // run is the whole program: it returns the exit code and touches nothing of the
-// process but what it is given, so tests start the real thing. It ends when the
-// command is done, or soon after ctx is.
+// process but what it is given (and for the time of `indexer run` the runtime's
+// memory limit), so tests start the real thing. It ends when the command is done,
+// or soon after ctx is.
 func run(ctx context.Context, args []string, env config.Environment, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
 	return p.execute(ctx, args)

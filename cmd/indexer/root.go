@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/config"
@@ -118,7 +119,11 @@ func settingsHelp(targets ...any) map[string]string {
 		if s.Default != "" {
 			fmt.Fprintf(&b, " (%s)", s.Default)
 		}
-		fmt.Fprintf(&b, "\n      %s\n", s.Doc)
+		b.WriteString("\n")
+		const indent = "      "
+		for line := range strings.Lines(text.WrapSoft(s.Doc, 80-len(indent))) { // which fills lines with spaces
+			b.WriteString(indent + strings.TrimRight(line, " \n") + "\n")
+		}
 	}
 	return map[string]string{settingsNote: b.String()}
 }

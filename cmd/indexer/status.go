@@ -12,6 +12,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"github.com/search-indexer/search-indexer/internal/dlq"
+	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
@@ -22,7 +24,7 @@ type overview struct {
 	Group    string        `json:"group"`
 	Topics   []topicStatus `json:"topics"`
 	Indices  []indexStatus `json:"indices"`
-	Letters  *int64        `json:"dead_letters"`
+	Letters  *letterStatus `json:"dead_letters"`
 	Problems []string      `json:"problems"`
 }
 
@@ -36,6 +38,14 @@ type partitionOffset struct {
 	Committed int64 `json:"committed"` // -1 where the group has none
 	End       int64 `json:"end"`
 	Lag       int64 `json:"lag"`
+}
+
+// letterStatus is about the dead-letter topic. Who counts open letters has to read
+// all of it, so these are nil where it takes too long.
+type letterStatus struct {
+	Records  int64 `json:"records"` // in the topic, copies included
+	Open     *int  `json:"open"`
+	Replayed *int  `json:"replayed"`
 }
 
 type indexStatus struct {
@@ -124,10 +134,10 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 		places[name] = i
 		o.Topics = append(o.Topics, topicStatus{Topic: name, Partitions: []partitionOffset{}})
 	}
-	o.Letters = new(int64)
+	o.Letters = &letterStatus{}
 	for _, part := range found {
 		if part.Topic == s.Kafka.DLQTopic {
-			*o.Letters += part.High - part.Low
+			o.Letters.Records += part.High - part.Low
 			continue
 		}
 		t := &o.Topics[places[part.Topic]]
@@ -143,6 +153,29 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 			o.Problems = append(o.Problems, fmt.Sprintf("topic %s does not exist; it is picked up when it appears (`indexer setup` creates it)", t.Topic))
 		}
 	}
+	if err := o.Letters.count(ctx, p, s); err != nil {
+		o.Problems = append(o.Problems, "open dead letters could not be counted: "+err.Error())
+	}
+	return nil
+}
+
+// count tells the open letters from those that were replayed.
+func (l *letterStatus) count(ctx context.Context, p *program, s settings) error {
+	open, replayed := 0, 0
+	if l.Records > 0 {
+		log, err := stream.NewReader(s.Kafka, s.Log.logger(p.stderr))
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		listing, err := dlq.NewReader(log, handlers.NewMux(s.Kafka.TopicPrefix), s.Kafka.DLQTopic).List(ctx)
+		if err != nil {
+			return err
+		}
+		open = len(listing.Matching(dlq.Filter{}, false))
+		replayed = len(listing.Letters) - open
+	}
+	l.Open, l.Replayed = &open, &replayed
 	return nil
 }
 

@@ -27,7 +27,7 @@ func (o overview) print(out io.Writer) error {
 	if o.Indices == nil {
 		indexTable = "indices: unknown"
 	}
-	_, err := fmt.Fprintf(out, "%s\n\n%s\n\nconsumer group %s, %s\n", topicTable, indexTable, o.Group, deadLetters(o.Letters))
+	_, err := fmt.Fprintf(out, "%s\n\n%s\n\nconsumer group %s\n%s\n", topicTable, indexTable, o.Group, deadLetters(o.Letters))
 	for _, problem := range o.Problems {
 		_, err = fmt.Fprintln(out, "problem:", problem)
 	}
@@ -59,14 +59,17 @@ func newTable(names int, header ...string) table.Writer {
 	return t
 }
 
-func deadLetters(n *int64) string {
+// deadLetters is what a line says of them; n may be nil.
+func deadLetters(n *letterStatus) string {
 	switch {
 	case n == nil:
 		return "dead letters: unknown"
-	case *n == 1:
-		return "1 dead letter"
+	case n.Open == nil:
+		return fmt.Sprintf("dead letters: %d, open or replayed", n.Records)
+	case *n.Replayed > 0:
+		return fmt.Sprintf("dead letters: %d open, %d replayed", *n.Open, *n.Replayed)
 	}
-	return fmt.Sprintf("%d dead letters", *n)
+	return fmt.Sprintf("dead letters: %d open", *n.Open)
 }
 
 // sums returns a topic's end offsets and lag over all partitions, and the largest

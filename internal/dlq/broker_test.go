@@ -115,9 +115,9 @@ func (b *broker) letters(ctx context.Context, letters ...Letter) *Listing {
 	return listing
 }
 
-// count returns how many records a topic still has.
-func (b *broker) count(topic string) (n int) {
-	ranges, _ := b.Ranges(context.Background(), []string{topic})
+// count returns how many records the dead-letter topic still has.
+func (b *broker) count() (n int) {
+	ranges, _ := b.Ranges(context.Background(), []string{"dead"})
 	for _, r := range ranges {
 		n += int(r.To - r.From)
 	}

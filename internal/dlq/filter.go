@@ -14,6 +14,7 @@ type Filter struct {
 	ID      string    // of the document, or where that can't be read the record's key
 	Since   time.Time // failed at or after
 	Before  time.Time // failed before
+	Places  []Place   // at one of these, be it that of a copy or of the original record
 }
 
 // Match reports whether e meets the filter.
@@ -23,12 +24,16 @@ func (f Filter) Match(e *Entry) bool {
 		(f.Entity == "" || f.Entity == string(e.Document.Entity)) &&
 		(f.ID == "" || f.ID == e.Document.ID || e.Document.ID == "" && f.ID == e.recordKey) &&
 		(f.Since.IsZero() || !e.FailedAt.Before(f.Since)) &&
-		(f.Before.IsZero() || e.FailedAt.Before(f.Before))
+		(f.Before.IsZero() || e.FailedAt.Before(f.Before)) &&
+		(len(f.Places) == 0 || slices.ContainsFunc(f.Places, e.standsAt))
 }
+
+func (e *Entry) standsAt(p Place) bool { return e.Place == p || slices.Contains(e.Copies, p) }
 
 // IsZero reports whether f matches every letter.
 func (f Filter) IsZero() bool {
-	return len(f.Reasons) == 0 && len(f.Topics) == 0 && f.Entity == "" && f.ID == "" && f.Since.IsZero() && f.Before.IsZero()
+	return len(f.Reasons) == 0 && len(f.Topics) == 0 && f.Entity == "" && f.ID == "" &&
+		f.Since.IsZero() && f.Before.IsZero() && len(f.Places) == 0
 }
 
 // Matching returns the letters that meet f, the acknowledged ones only where done
@@ -47,11 +52,5 @@ func (l *Listing) Matching(f Filter, done bool) []*Entry {
 // or of the original record. There are several only where a topic was made again
 // under its name.
 func (l *Listing) Find(p Place) []*Entry {
-	var found []*Entry
-	for _, e := range l.Letters {
-		if e.Place == p || slices.Contains(e.Copies, p) {
-			found = append(found, e)
-		}
-	}
-	return found
+	return l.Matching(Filter{Places: []Place{p}}, true)
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/search-indexer/search-indexer/internal/record"
 )
 
 func TestFilters(t *testing.T) {
@@ -30,6 +32,8 @@ func TestFilters(t *testing.T) {
 		"document, or else key":   {Filter{Entity: "post", ID: "7"}, "124"},
 		"since":                   {Filter{Since: at(3)}, "345"},
 		"before":                  {Filter{Before: at(3)}, "12"},
+		"place of a copy":         {Filter{Places: []Place{{record.Partition{Topic: "dead", ID: 1}, 1}}}, "3"},
+		"places of originals":     {Filter{Places: []Place{placeOf(post(1, "")), placeOf(post(4, ""))}}, "14"},
 		"reason, document, since": {Filter{Reasons: []string{"rejected_by_index"}, ID: "7", Since: at(2)}, "2"},
 	} {
 		var got strings.Builder

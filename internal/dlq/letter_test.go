@@ -109,23 +109,3 @@ func TestParsePlace(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add("dlq.reason", []byte("x"), "3", "17", "1700000000123", "2026-01-02T03:04:05Z")
-	f.Fuzz(func(t *testing.T, key string, value []byte, partition, offset, timestamp, failedAt string) {
-		r := Letter{Record: &record.Record{Headers: []record.Header{{Key: key, Value: value}}}}.record("dead")
-		for i, text := range map[int]string{3: partition, 4: offset, 5: timestamp, 8: failedAt} {
-			r.Headers[1+i].Value = []byte(text)
-		}
-		l, err := Parse(r)
-		if err != nil {
-			return
-		}
-		if len(l.Record.Headers) != 1 || l.Record.Headers[0].Key != key {
-			t.Errorf("headers %v", l.Record.Headers)
-		}
-		if again, err := Parse(l.record("dead")); err != nil || NameOf(again.Record) != NameOf(l.Record) {
-			t.Errorf("read again: %v", err)
-		}
-	})
-}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"encoding/binary"
 	stdjson "encoding/json"
 	"slices"
 	"strings"
@@ -107,4 +108,36 @@ func checkIsJSON(t *testing.T, value []byte, rejection *Rejection) {
 	if isJSON == (reasonOf(rejection) == InvalidJSON) {
 		t.Errorf("valid JSON: %v, but decoded to %v", isJSON, rejection)
 	}
+}
+
+// FuzzFraming holds that the schema registry's header changes nothing, and that a
+// part of one is no header.
+func FuzzFraming(f *testing.F) {
+	for _, s := range samples(f) {
+		f.Add(s.Topic, s.Value, uint32(1), uint8(2))
+	}
+	f.Add("post.created", []byte{0, 0, 0, 0, 7, '{', '}'}, uint32(1<<31), uint8(4))
+	f.Add("post.created", []byte{0}, uint32(0), uint8(0))
+	f.Add("post.created", []byte{}, uint32(0), uint8(5))
+	mux := NewMux("")
+	decode := func(topic string, value []byte) (Event, Change, *Rejection) {
+		return mux.Decode(&record.Record{Partition: record.Partition{Topic: topic}, Timestamp: 1_717_236_000_000, Value: value})
+	}
+	f.Fuzz(func(t *testing.T, topic string, value []byte, schema uint32, length uint8) {
+		header := binary.BigEndian.AppendUint32([]byte{0}, schema)
+		event, change, rejection := decode(topic, slices.Concat(header, value))
+		plainEvent, plainChange, plainRejection := decode(topic, value)
+		if len(value) > 0 && value[0] == 0 { // a header in a header
+			if reasonOf(rejection) != InvalidJSON {
+				t.Errorf("a zero byte behind the header is decoded to %v", rejection)
+			}
+		} else if diff := cmp.Diff([]any{plainEvent, plainChange, plainRejection}, []any{event, change, rejection}); diff != "" {
+			t.Errorf("without header and with one (-without +with):\n%s", diff)
+		}
+		if part := header[:int(length)%len(header)]; len(part) > 0 {
+			if _, _, rejection := decode(topic, part); reasonOf(rejection) != InvalidJSON {
+				t.Errorf("%x is decoded to %v", part, rejection)
+			}
+		}
+	})
 }

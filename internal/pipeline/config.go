@@ -11,7 +11,7 @@ type Config struct {
 	MaxEvents   int           `env:"BATCH_MAX_EVENTS, default=1000" doc:"A bulk request is sent once this many documents wait, and holds at most as many. 1 to 100000."`
 	MaxBytes    int           `env:"BATCH_MAX_BYTES, default=5242880" doc:"A bulk request is sent once this many bytes wait, and holds no more unless one document alone is larger. 1024 to 104857600; stay below OpenSearch's http.max_content_length."`
 	MaxWait     time.Duration `env:"BATCH_MAX_WAIT, default=20ms" doc:"The longest that an event waits for others before its bulk request is sent. 0s to 1m; it adds to the time until an event is searchable."`
-	Concurrency int           `env:"BULK_CONCURRENCY, default=4" doc:"Bulk requests under way at once. 1 to 64. Memory in flight is bounded by BATCH_MAX_BYTES times this plus 2."`
+	Concurrency int           `env:"BULK_CONCURRENCY, default=4" doc:"Bulk requests under way at once. 1 to 64. Together with BATCH_MAX_BYTES it bounds the memory (docs/operations.md)."`
 	Guard       int           `env:"REJECTION_GUARD, default=100" doc:"Once OpenSearch has refused this many documents of an entity, and more than it took lately, the worker holds that entity back instead of emptying its topics into the dead letters. 0 to 1000000; 0 turns the guard off."`
 	Shutdown    time.Duration `env:"SHUTDOWN_TIMEOUT, default=25s" doc:"How long to drain at SIGTERM and when partitions move to another worker; what is not written by then is left uncommitted for the next owner. 1s to 5m; Kubernetes must wait longer than this."`
 }
@@ -38,3 +38,11 @@ func within[T int | time.Duration](name string, value, low, high T) error {
 // budget is the bytes of records in flight above which no more are taken: enough
 // for every bulk request under way and two more batches to gather meanwhile.
 func (c Config) budget() int { return c.MaxBytes * (c.Concurrency + 2) }
+
+// budgets is how many budgets all may take, with what paused partitions hold.
+const budgets = 3
+
+// Memory is the most bytes that the work under way keeps in memory: records with
+// all that was read out of them, and the bodies of requests. Single records larger
+// than BATCH_MAX_BYTES come on top.
+func (c Config) Memory() int { return budgets*c.budget() + c.Concurrency*c.MaxBytes }

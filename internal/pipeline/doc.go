@@ -2,10 +2,10 @@
 // decode, look up, join, write, settle, commit.
 //
 // What decides is [Machine], a step machine without goroutines, clocks or I/O:
-// values in, effects out. [Worker] drives it: it feeds it records, results, time
-// and rebalances, and carries out its effects in parallel, by [Jobs] where they read
-// or write. A simulation (test/simulate) drives the same Machine and the same Jobs
-// from a seed.
+// values in, effects out. [Loop] feeds it records, results, time and rebalances, and
+// has its effects carried out by what is around it, by [Jobs] where they read or
+// write. [Worker] drives the loop in real time, with goroutines; a simulation
+// (test/simulate) drives the same loop in virtual time, from a seed.
 //
 // The life of one record, in the order of the files that tell it:
 //
@@ -19,6 +19,7 @@
 //	                         back to wait (retry) or to the dead letters (rejected)
 //	tracker.go   end         the partition's position moves up to the first record
 //	                         that has not ended; that is what gets committed
+//	handover.go  handOver    a partition that leaves us is drained, committed, let go
 //
 // It is not for reading the log outside the group (rebuild, verify).
 package pipeline

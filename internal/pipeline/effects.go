@@ -17,11 +17,9 @@ type (
 	Tick struct{}
 	// Assign says that partitions are ours now, from the given offsets on.
 	Assign struct{ Partitions []Start }
-	// Release asks to end what is under way for partitions that leave us. The
-	// machine answers with Released once they are drained, or after Abandon.
+	// Release asks to end and to commit what is under way for partitions that leave
+	// us. The machine answers with Released, within Config.Shutdown.
 	Release struct{ Partitions []record.Partition }
-	// Abandon ends the drain: what has not ended is left to the next owner.
-	Abandon struct{}
 	// Lose says that partitions are not ours any more; nothing of theirs may be
 	// committed.
 	Lose struct{ Partitions []record.Partition }
@@ -103,9 +101,12 @@ type (
 	}
 	// Commit asks to store and commit offsets; the answer is Committed.
 	Commit struct{ Next map[record.Partition]int64 }
-	// Released says that the partitions of Release hold nothing any more. Next
-	// holds what is to be committed before they are let go.
-	Released struct{ Next map[record.Partition]int64 }
+	// Released says that the partitions of Release hold nothing any more and may be
+	// let go.
+	Released struct {
+		Abandoned   int  // records that there was no time for; the next owner reads them again
+		Uncommitted bool // no answer to the commit in time; the next owner repeats the last records
+	}
 	// Pause stops the reading of one partition until Resume.
 	Pause struct {
 		Partition record.Partition
@@ -143,7 +144,6 @@ type Letter struct {
 func (Tick) input()      {}
 func (Assign) input()    {}
 func (Release) input()   {}
-func (Abandon) input()   {}
 func (Lose) input()      {}
 func (Fail) input()      {}
 func (Hold) input()      {}

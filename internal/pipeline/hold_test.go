@@ -40,7 +40,8 @@ func TestOperatorsPauseSurvivesARebalance(t *testing.T) {
 		t.Fatalf("paused what is not ours: %v", effects)
 	}
 	only[Pause](b, b.step(Hold{Partition: tp, On: true}))
-	only[Released](b, b.step(Release{Partitions: []record.Partition{tp}}))
+	b.step(Release{Partitions: []record.Partition{tp}})
+	only[Released](b, b.step(Committed{}))
 	if paused := all[Pause](b.step(Assign{Partitions: []Start{{Partition: tp}, {Partition: other}}})); len(paused) != 2 {
 		t.Errorf("want both paused at once: %v", paused)
 	}

@@ -53,6 +53,11 @@ func (l *lane) open() (at time.Time, ok bool) {
 	return since, true
 }
 
+// takesNothing reports whether the lane's index has taken nothing for a while.
+func (l *lane) takesNothing(now time.Time) bool {
+	return l.stalled != "" && now.Sub(l.stalledAt) > checkEvery
+}
+
 // dueAt returns when the lane's next request is to be sent: at once where it is
 // full by count or bytes or somebody waits for the drain, else when its oldest
 // document has waited long enough.
@@ -61,7 +66,7 @@ func (m *Machine) dueAt(l *lane) (at time.Time, ok bool) {
 	if !ok {
 		return at, false
 	}
-	full := len(l.queue) >= m.cfg.MaxEvents || l.bytes >= m.cfg.MaxBytes || len(m.releasing) > 0
+	full := len(l.queue) >= m.cfg.MaxEvents || l.bytes >= m.cfg.MaxBytes || len(m.handover.partitions) > 0
 	if since, _ := l.oldest(); !full && at.Before(since.Add(m.cfg.MaxWait)) {
 		at = since.Add(m.cfg.MaxWait)
 	}

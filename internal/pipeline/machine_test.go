@@ -250,32 +250,6 @@ func TestCommitsOnlyWhatHasEndedWithoutGap(t *testing.T) {
 	}
 }
 
-func TestReleaseDrainsThenHandsOver(t *testing.T) {
-	b := newBench(t)
-	b.receive("a", "b")
-	w := only[Write](b, b.step(Release{Partitions: []record.Partition{tp}}))
-	released := only[Released](b, b.answer(w, result(index.Written), result(index.Deleted)))
-	if released.Next[tp] != 2 {
-		t.Fatalf("released at %d, want 2", released.Next[tp])
-	}
-	b.wantEnded("0 indexed", "1 deleted")
-}
-
-func TestAbandonLeavesTheRestToTheNextOwner(t *testing.T) {
-	b := newBench(t)
-	b.receive("a", "b")
-	w := only[Write](b, b.step(Release{Partitions: []record.Partition{tp}}))
-	b.answer(w, result(index.Written), index.Outcome{Result: index.Retry, Reason: "throttled"})
-	released := only[Released](b, b.step(Abandon{}))
-	if released.Next[tp] != 1 {
-		t.Fatalf("released at %d, want 1", released.Next[tp])
-	}
-	b.wantEnded("0 indexed", "1 abandoned")
-	if got := all[Write](b.wait(time.Minute)); got != nil {
-		t.Fatalf("wrote what was abandoned: %v", got)
-	}
-}
-
 // What OpenSearch refuses in a joined write may be an event that was abandoned
 // meanwhile. Found by the simulation: its neighbour became the letter.
 func TestAnAbandonedEventLeavesTheWriteOfItsNeighbour(t *testing.T) {
@@ -296,15 +270,6 @@ func TestAnAbandonedEventLeavesTheWriteOfItsNeighbour(t *testing.T) {
 	if got := w.Actions[0].State; got.Version() != 1 || len(got.Fields) != 1 {
 		t.Fatalf("wrote what was abandoned: %v", got)
 	}
-}
-
-func TestReleaseOfNothingIsAnswered(t *testing.T) {
-	b := newBench(t)
-	only[Released](b, b.step(Release{}))
-	only[Released](b, b.step(Release{Partitions: []record.Partition{{Topic: "other"}}}))
-	b.receive("a")
-	b.step(Release{Partitions: []record.Partition{tp}})
-	only[Released](b, b.step(Lose{Partitions: []record.Partition{tp}}))
 }
 
 // A result that arrives for an earlier ownership must not move the offsets of the

@@ -14,8 +14,8 @@ type partition struct {
 	name    record.Partition
 	tracker tracker
 	flying  int  // items that have not ended
-	bytes   int  // of these
-	leaving bool // being drained
+	bytes   int  // that these keep in memory
+	leaving bool // being handed over
 
 	stuck   string // why an operator must act before it is read
 	refused int    // letters that the broker does not take
@@ -27,8 +27,11 @@ type partition struct {
 func (p *partition) begin(it *item) {
 	it.number = p.tracker.begin(it)
 	p.flying++
-	p.bytes += it.record.Size()
 }
+
+// memory is what the partition keeps in memory, the places of records that have
+// ended behind one that has not included.
+func (p *partition) memory() int { return p.bytes + len(p.tracker.slots)*slotSize }
 
 func (m *Machine) assign(in Assign) {
 	for _, s := range in.Partitions {
@@ -40,50 +43,13 @@ func (m *Machine) assign(in Assign) {
 	m.books.rebalances++
 }
 
-func (m *Machine) release(in Release) {
-	for _, name := range in.Partitions {
-		if part := m.parts[name]; part != nil && !part.leaving {
-			part.leaving = true
-			m.releasing = append(m.releasing, part)
-		}
-	}
-	if len(m.releasing) == 0 { // nothing of ours: the answer is due all the same
-		m.do(Released{})
-	}
-}
-
-// finishRelease answers Release once all of its partitions are drained.
-func (m *Machine) finishRelease() {
-	if len(m.releasing) == 0 || slices.ContainsFunc(m.releasing, func(p *partition) bool { return p.flying > 0 }) {
-		return
-	}
-	next := map[record.Partition]int64{}
-	for _, part := range m.releasing {
-		next[part.name] = part.tracker.next
-		m.disown(part)
-	}
-	m.releasing = nil
-	m.books.rebalances++
-	m.do(Released{Next: next})
-}
-
-func (m *Machine) abandonReleasing() {
-	for _, part := range m.releasing {
-		m.abandon(part)
-	}
-}
-
 func (m *Machine) lose(in Lose) {
-	draining := len(m.releasing) > 0
 	for _, name := range in.Partitions {
 		if part := m.parts[name]; part != nil {
 			m.abandon(part)
 			m.disown(part)
-			m.releasing = without(m.releasing, part)
+			m.leave(part)
 		}
-	}
-	if draining && len(m.releasing) == 0 {
-		m.do(Released{})
 	}
 	m.books.rebalances++
 }
@@ -121,7 +87,7 @@ func without(list []*partition, part *partition) []*partition {
 // stay where they are, for the next owner.
 func (m *Machine) abandon(part *partition) {
 	for _, s := range part.tracker.slots {
-		if !s.ended && !s.item.ended {
+		if s.item != nil && !s.item.ended {
 			m.close(s.item, Abandoned, "")
 		}
 	}
@@ -130,16 +96,25 @@ func (m *Machine) abandon(part *partition) {
 // end settles an item: its offset counts from now on.
 func (m *Machine) end(it *item, result Result, reason string) {
 	it.part.tracker.end(it.number)
+	m.lastEnd = m.now
+	if it.received.After(m.newestEnd) {
+		m.newestEnd = it.received
+	}
 	m.close(it, result, reason)
+}
+
+// weigh notes that an item keeps size bytes in memory from now on.
+func (m *Machine) weigh(it *item, size int) {
+	it.part.bytes += size - it.size
+	m.bytes += size - it.size
+	it.size = size
 }
 
 // close takes an item off the books.
 func (m *Machine) close(it *item, result Result, reason string) {
 	it.ended = true
-	size := it.record.Size()
 	it.part.flying--
-	it.part.bytes -= size
-	m.bytes -= size
+	m.weigh(it, 0)
 	m.books.inFlight--
 	m.books.outcomes[outcomeKey{it.event.Entity, result}]++
 	if result == Dead {
@@ -150,28 +125,51 @@ func (m *Machine) close(it *item, result Result, reason string) {
 		order = it.change.State.Floor
 	}
 	m.observe(Ending{
-		Record: it.record, Event: it.event, Time: order.Time, Result: result, Reason: reason,
+		Record: &it.record, Event: it.event, Time: order.Time, Result: result, Reason: reason,
 	})
 }
 
-// checkStuck pauses partitions that hold more than their share of the memory for
-// long, so that they don't hold up the others, and resumes them later.
+// checkStuck pauses partitions that hold more than their share of the memory and
+// do not move while others could, and resumes them later.
 func (m *Machine) checkStuck(now time.Time) {
-	if now.Sub(m.lastCheck) < checkEvery || len(m.parts) == 0 {
+	// While an index takes nothing, its partitions must not fill one budget after the
+	// other between two looks.
+	stalled := slices.ContainsFunc(m.lanes, func(l *lane) bool { return l.takesNothing(now) })
+	if !stalled && now.Sub(m.lastCheck) < checkEvery || len(m.parts) == 0 {
 		return
 	}
 	m.lastCheck = now
 	share := m.cfg.budget() / (2 * len(m.parts))
 	for _, part := range m.owned {
-		old := part.tracker.oldest()
-		switch {
-		case !part.slow && part.bytes > share && old != nil && now.Sub(old.received) > stuckAfter:
+		switch held := part.memory(); {
+		case !part.slow && held > share && m.isStuck(part):
 			part.slow = true
-		case part.slow && part.bytes <= share/2:
+		case part.slow && held <= share/2:
 			part.slow = false
 		}
 		m.pauseOrResume(part)
 	}
+}
+
+// isStuck tells a partition that holds the others up from one that shares a slow
+// index with them: its index takes nothing, or its oldest record was overtaken by
+// records that came long after, or nothing at all has been settled for long.
+func (m *Machine) isStuck(part *partition) bool {
+	old := part.tracker.oldest()
+	if old == nil {
+		return false
+	}
+	// By its topic, since the record itself may not have been decoded yet.
+	for _, l := range m.lanes {
+		if l.entity == m.entities[part.name.Topic] && l.takesNothing(m.now) {
+			return true
+		}
+	}
+	still := old.received
+	if m.lastEnd.After(still) {
+		still = m.lastEnd
+	}
+	return m.newestEnd.Sub(old.received) > stuckAfter || m.now.Sub(still) > stuckAfter
 }
 
 func (m *Machine) pauseOrResume(part *partition) {

@@ -84,7 +84,7 @@ func (m *Machine) retry(now time.Time, l *lane, w *waiting, b bundle, out Outcom
 
 // bury sends a record to the dead letters; it ends when the broker has it.
 func (m *Machine) bury(it *item, reason, words string) {
-	letter := Letter{Record: it.record, Event: it.event, Reason: reason, Error: words}
+	letter := Letter{Record: &it.record, Event: it.event, Reason: reason, Error: words}
 	m.sendLetter(it, letter)
 }
 

@@ -10,26 +10,29 @@ type tracker struct {
 	moved bool   // next has moved since the last taken()
 }
 
+// slot is one record. Its item is nil once it has ended, since what is behind a
+// record that can't end may be a whole log, and must keep no contents in memory.
 type slot struct {
 	item  *item
-	ended bool
+	after int64 // the offset after it
 }
+
+const slotSize = 16
 
 func newTracker(start int64) tracker { return tracker{next: start} }
 
 // begin follows an item and returns its number, which end wants back.
 func (t *tracker) begin(it *item) int64 {
-	t.slots = append(t.slots, slot{item: it})
+	t.slots = append(t.slots, slot{item: it, after: it.record.Offset + 1})
 	return t.first + int64(len(t.slots)) - 1
 }
 
 // end notes that the item with that number needs no more work.
 func (t *tracker) end(number int64) {
-	t.slots[number-t.first].ended = true
+	t.slots[number-t.first].item = nil
 	n := 0
-	for n < len(t.slots) && t.slots[n].ended {
-		t.next = t.slots[n].item.record.Offset + 1
-		t.slots[n].item = nil
+	for n < len(t.slots) && t.slots[n].item == nil {
+		t.next = t.slots[n].after
 		n++
 	}
 	if n > 0 {

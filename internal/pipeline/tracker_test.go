@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -24,7 +25,7 @@ func TestTrackerNeverPassesAnUnendedRecord(t *testing.T) {
 		for _, step := range steps {
 			if step == 0 || len(all) == 0 {
 				offset += rapid.Int64Range(0, 2).Draw(t, "hole")
-				it := &item{record: &record.Record{Offset: offset}}
+				it := &item{record: record.Record{Offset: offset}}
 				all = append(all, &entry{number: tr.begin(it), offset: offset})
 				offset++
 				continue
@@ -42,6 +43,51 @@ func TestTrackerNeverPassesAnUnendedRecord(t *testing.T) {
 			}
 			if got, _ := tr.taken(); got != want {
 				t.Fatalf("position %d, want %d", got, want)
+			}
+		}
+	})
+}
+
+// FuzzTracker reads each byte as one step: a record begins, behind a hole or none,
+// or one of those under way ends.
+func FuzzTracker(f *testing.F) {
+	f.Add([]byte{0, 2, 4, 5, 3, 1})
+	f.Add([]byte{4, 1, 4, 4, 4, 7, 5, 3, 1, 0, 1})
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		const start = 3
+		offset := int64(start)
+		tr := newTracker(start)
+		type entry struct {
+			item   *item
+			number int64
+		}
+		var open []entry // in offset order
+		var last int64   // the offset after all that have begun
+		for _, step := range steps {
+			which := int(step >> 1)
+			wasNext, _ := tr.taken()
+			if step&1 == 0 || len(open) == 0 {
+				it := &item{record: record.Record{Offset: offset + int64(which%3)}}
+				open = append(open, entry{it, tr.begin(it)})
+				last = it.record.Offset + 1
+				offset = last
+			} else {
+				which %= len(open)
+				tr.end(open[which].number)
+				open = slices.Delete(open, which, which+1)
+			}
+			next, moved := tr.taken()
+			if moved != (next != wasNext) {
+				t.Fatalf("from %d to %d, moved: %v", wasNext, next, moved)
+			}
+			if len(open) == 0 {
+				if tr.oldest() != nil || next != last {
+					t.Fatalf("all have ended; position %d, want %d", next, last)
+				}
+				continue
+			}
+			if oldest := open[0].item; tr.oldest() != oldest || next > oldest.record.Offset || next < wasNext {
+				t.Fatalf("position %d passes the record at %d", next, oldest.record.Offset)
 			}
 		}
 	})

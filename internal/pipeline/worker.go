@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
@@ -46,36 +44,33 @@ type Parts struct {
 	Log     zerolog.Logger
 }
 
-// Worker drives a Machine: one loop feeds it, and decoding, look-ups, bulk requests,
-// letters and commits run in parallel around it.
+// Worker drives a Loop in real time: decoding, look-ups, bulk requests, letters and
+// commits run in parallel around it.
 type Worker struct {
 	Parts
-	cfg      Config
-	machine  *Machine
-	jobs     Jobs
-	results  chan Input
-	released chan Released
-	ended    chan struct{} // closed when Run returns; nobody takes results any more
-	work     sync.WaitGroup
-	commits  chan struct{}   // holds a token while a commit runs: one at a time
-	working  context.Context // of look-ups and writes; ends when a shutdown has drained
-	giveUp   context.CancelFunc
+	cfg     Config
+	machine *Machine
+	loop    *Loop
+	results chan Input
+	ended   chan struct{} // closed when Run returns; nobody takes results any more
+	work    sync.WaitGroup
+	working context.Context // of look-ups and writes; ends when a shutdown has drained
+	giveUp  context.CancelFunc
 }
 
 // NewWorker returns a worker that does nothing until Run.
 func NewWorker(cfg Config, parts Parts) *Worker {
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())) //nolint:gosec // jitter needs no secrecy
 	working, giveUp := context.WithCancel(context.Background())
-	return &Worker{
+	w := &Worker{
 		working: working, giveUp: giveUp,
 		Parts: parts, cfg: cfg,
-		machine:  NewMachine(cfg, random, parts.Observe),
-		jobs:     Jobs{parts.Decoder, parts.Memory, parts.Catalog, parts.Writer},
-		results:  make(chan Input, 256),
-		released: make(chan Released, 1),
-		ended:    make(chan struct{}),
-		commits:  make(chan struct{}, 1),
+		machine: NewMachine(cfg, random, parts.Observe),
+		results: make(chan Input, 256),
+		ended:   make(chan struct{}),
 	}
+	w.loop = NewLoop(w.machine, Jobs{parts.Decoder, parts.Memory, parts.Catalog, bounded{parts.Writer}}, around{w})
+	return w
 }
 
 // Snapshot returns the state of the books. It is for any goroutine.
@@ -102,79 +97,40 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer close(w.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	stop := ctx.Done()
+	var stopped time.Time
+	for !w.loop.Over() {
 		var records <-chan []record.Record
-		if w.machine.Room() {
+		var rebalances <-chan stream.Rebalance
+		if w.loop.Room() {
 			records = w.Group.Records()
+		}
+		if w.loop.Balancing() {
+			rebalances = w.Group.Rebalances()
 		}
 		timer.Reset(time.Until(w.machine.Wake(time.Now())))
 		select {
-		case <-ctx.Done():
-			return w.shutDown()
-		case rebalance := <-w.Group.Rebalances():
-			w.rebalance(rebalance)
+		case <-stop:
+			stop, stopped = nil, time.Now()
+			w.tellStop()
+			w.loop.Stop(stopped)
+		case rebalance := <-rebalances:
+			w.loop.Rebalance(time.Now(), rebalance)
 		case chunk := <-records:
-			w.step(Receive{Records: chunk})
+			w.loop.Step(time.Now(), Receive{Records: chunk})
 		case in := <-w.results:
-			w.step(in)
+			w.loop.Step(time.Now(), in)
 		case <-timer.C:
-			w.step(Tick{})
+			w.loop.Step(time.Now(), Tick{})
 		}
 	}
+	return w.leave(stopped.Add(w.cfg.Shutdown))
 }
 
-// step feeds the machine and carries out what it wants done.
-func (w *Worker) step(in Input) {
-	for _, e := range w.machine.Step(time.Now(), in) {
-		w.carryOut(e)
-	}
-}
-
-func (w *Worker) carryOut(e Effect) {
-	switch e := e.(type) {
-	case Prepare:
-		w.spawn(func() Input { return w.jobs.Prepare(w.working, e) })
-	case Write:
-		w.spawn(func() Input {
-			ctx, cancel := context.WithTimeout(w.working, writeTimeout)
-			defer cancel()
-			return w.jobs.Write(ctx, e)
-		})
-	case Mark:
-		w.work.Go(func() { w.jobs.Mark(context.Background(), e) })
-	case SendLetter:
-		// A goroutine, since sending waits while the producer's queue is full, and
-		// this loop has to take the acknowledgements that empty it.
-		w.work.Go(func() {
-			w.Deliver(e.Letter, func(err error) { w.tell(Delivered{Letter: e.ID, Err: err}) })
-		})
-	case Commit:
-		stored := w.store(e.Next)
-		w.spawn(func() Input { return Committed{Err: errors.Join(stored, w.commit())} })
-	case Released:
-		w.released <- e
-	case Pause:
-		err := w.Group.Pause(e.Partition)
-		at(w.Log.Error().Err(err), e.Partition).Str("why", e.Why).Msg("partition paused")
-	case Resume:
-		err := w.Group.Resume(e.Partition)
-		at(w.Log.Info().Err(err), e.Partition).Msg("partition resumed")
-	case Stalled:
-		w.Log.Error().Str("entity", string(e.Entity)).Str("reason", e.Reason).Str("opensearch", e.Words).
-			Str("next", remedy(e.Reason)).Msg("the index takes nothing; trying on, nothing is lost")
-	case Recovered:
-		w.Log.Info().Str("entity", string(e.Entity)).Stringer("after", e.After.Round(time.Millisecond)).
-			Msg("the index takes documents again")
-	}
-}
-
-func at(line *zerolog.Event, p record.Partition) *zerolog.Event {
-	return line.Str("topic", p.Topic).Int32("partition", p.ID)
-}
-
-// spawn runs job beside the loop and feeds its result to the machine.
-func (w *Worker) spawn(job func() Input) {
-	w.work.Go(func() { w.tell(job()) })
+func (w *Worker) tellStop() {
+	now := w.machine.Snapshot()
+	w.Log.Info().Int("events", now.InFlight).Int("partitions", len(now.Partitions)).Stringer("within", w.cfg.Shutdown).
+		Msg("stopping: writing what is under way, then leaving the group")
 }
 
 // tell hands a result to the loop, if that still runs.
@@ -185,125 +141,17 @@ func (w *Worker) tell(in Input) {
 	}
 }
 
-// store notes what the next commit is to hold. The loop does it itself, while the
-// partitions are ours: done beside it, a store held up by a slow commit could come
-// when a partition has been elsewhere and is back, and send the group backwards.
-func (w *Worker) store(next map[record.Partition]int64) error {
-	if err := w.Group.Store(next); err != nil {
-		w.Log.Warn().Err(err).Msg("store offsets; trying again")
-		return fmt.Errorf("store offsets: %w", err)
-	}
-	return nil
-}
-
-// commit commits what is stored. It may block for as long as brokers are away.
-func (w *Worker) commit() error {
-	w.commits <- struct{}{}
-	defer func() { <-w.commits }()
-	if err := w.Group.Commit(); err != nil {
-		w.Log.Warn().Err(err).Msg("commit offsets; trying again")
-		return fmt.Errorf("commit offsets: %w", err)
-	}
-	return nil
-}
-
-// rebalance takes on or hands over partitions. The consumer waits for Done, so the
-// next owner starts after our commit.
-func (w *Worker) rebalance(r stream.Rebalance) {
-	defer r.Done()
-	switch r.Kind {
-	case stream.Assigned:
-		w.step(Assign{Partitions: starts(r.Partitions)})
-	case stream.Failed:
-		w.step(Fail{Partitions: starts(r.Partitions)})
-	case stream.Lost:
-		w.step(Lose{Partitions: names(r.Partitions)})
-	case stream.Revoked:
-		w.drain(names(r.Partitions), w.cfg.Shutdown)
-	}
-}
-
-func starts(list []stream.Start) []Start {
-	parts := make([]Start, len(list))
-	for i, s := range list {
-		parts[i] = Start{Partition: s.Partition, Offset: s.Offset}
-		if s.Problem != nil {
-			parts[i].Stuck = s.Problem.Error()
-		}
-	}
-	return parts
-}
-
-func names(list []stream.Start) []record.Partition {
-	parts := make([]record.Partition, len(list))
-	for i, s := range list {
-		parts[i] = s.Partition
-	}
-	return parts
-}
-
-// drain ends what is under way for partitions, or abandons it when the time is up,
-// and commits what has ended. A fifth of the time is kept for the commit.
-func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
-	began := time.Now()
-	deadline := time.NewTimer(limit * 4 / 5)
-	defer deadline.Stop()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	w.step(Release{Partitions: partitions})
-	for {
-		timer.Reset(time.Until(w.machine.Wake(time.Now())))
-		select {
-		case released := <-w.released:
-			w.commitWithin(released.Next, limit-time.Since(began))
-			return
-		case in := <-w.results:
-			w.step(in)
-		case <-timer.C:
-			w.step(Tick{})
-		case <-deadline.C:
-			w.Log.Warn().Stringer("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
-			w.step(Abandon{})
-		}
-	}
-}
-
-// commitWithin commits, but waits no longer than limit: with the broker away the
-// client would wait for 45 s, and what is not committed is only read again.
-func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Duration) {
-	if len(next) == 0 {
-		return
-	}
-	_ = w.store(next) // errors have been logged
-	done := make(chan struct{})
-	go func() {
-		_ = w.commit()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(limit):
-		w.Log.Warn().Stringer("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
-	}
-}
-
-// shutDown hands everything over as a revoke of all partitions would, and leaves
-// the group.
-func (w *Worker) shutDown() error {
-	began := time.Now()
-	var partitions []record.Partition
-	for _, p := range w.machine.Snapshot().Partitions {
-		partitions = append(partitions, p.Partition)
-	}
-	w.drain(partitions, w.cfg.Shutdown)
-	w.giveUp() // requests that hang: nobody waits for their outcome any more
-
+// leave leaves the group once marks, above all, have ended. Requests that hang are
+// given up: nobody waits for their outcome any more. It takes at most half of the time
+// that is left, so that some is left to close the connections.
+func (w *Worker) leave(deadline time.Time) error {
+	w.giveUp()
 	done := make(chan error, 1)
 	go func() {
-		w.work.Wait() // for marks, above all
+		w.work.Wait()
 		done <- w.Group.Close()
 	}()
-	timeout := time.After(max(w.cfg.Shutdown-time.Since(began), time.Second))
+	timeout := time.After(time.Until(deadline) / 2)
 	for {
 		select {
 		case err := <-done:
@@ -316,27 +164,4 @@ func (w *Worker) shutDown() error {
 			return nil
 		}
 	}
-}
-
-// remedy says what an operator can do about a reason that an index takes nothing.
-func remedy(reason string) string {
-	switch reason {
-	case index.ReasonAliasMissing, index.ReasonScriptMissing:
-		return "run `indexer setup`"
-	case index.ReasonAuth:
-		return "check OPENSEARCH_USERNAME, OPENSEARCH_PASSWORD (or OPENSEARCH_CERT_FILE, OPENSEARCH_AWS_REGION) and the rights of that user"
-	case index.ReasonTLS:
-		return "check OPENSEARCH_CA_FILE, OPENSEARCH_CERT_FILE and how long the certificates are valid"
-	case index.ReasonBlocked:
-		return "lift the index's write block; OpenSearch sets one itself when its disk is full"
-	case index.ReasonUnsafe:
-		return "mend the template, then run `indexer setup` and let the aliases point to a new index"
-	case ReasonFlood:
-		return "mend the mapping, and it goes on by itself; if the events are at fault, set REJECTION_GUARD=0 to let them become dead letters, whose dlq.error has OpenSearch's words"
-	case index.ReasonThrottled:
-		return "none is needed if it passes; else give OpenSearch more nodes or memory"
-	case index.ReasonNetwork, index.ReasonUnavailable:
-		return "check OPENSEARCH_URLS and whether OpenSearch is up"
-	}
-	return "see what OpenSearch says, and its own log"
 }

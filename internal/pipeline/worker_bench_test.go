@@ -24,7 +24,7 @@ import (
 // One operation is one event.
 func BenchmarkWorker(b *testing.B) {
 	const partitions = 12
-	records, starts := inventedRecords(b, partitions)
+	records, starts := inventedRecords(b, 100_000, partitions)
 	cfg := pipeline.Config{MaxEvents: 1000, MaxBytes: 5 << 20, MaxWait: 20 * time.Millisecond, Concurrency: 4, Shutdown: 10 * time.Second}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -54,9 +54,8 @@ func BenchmarkWorker(b *testing.B) {
 }
 
 // inventedRecords are events as `produce --count` makes them, spread over partitions.
-func inventedRecords(b *testing.B, partitions int32) ([]record.Record, []stream.Start) {
+func inventedRecords(b testing.TB, count int, partitions int32) ([]record.Record, []stream.Start) {
 	b.Helper()
-	const count = 100_000
 	invention := produce.Invention{Seed: 1, Count: count, Now: func() time.Time { return time.UnixMilli(1_767_225_600_000) }}
 	records := make([]record.Record, 0, count)
 	next := map[record.Partition]int64{}

@@ -176,7 +176,7 @@ func TestReportForPeopleAndMachines(t *testing.T) {
 	}
 	want := `published  12,345 events, 10 MB in 2.0 s; 1 failed, 2 without an answer, 3 lines skipped
 rate       6,172 events/s, 5.0 MB/s
-latency    p50 1.5 ms  p95 2.0 ms  p99 3.2 ms  max 4.0 ms (from send to acknowledgement)
+latency    p50 1.5 ms  p95 2.0 ms  p99 3.2 ms  max 4.0 ms
 topics     a 1
            b 2
 `

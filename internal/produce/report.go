@@ -49,7 +49,7 @@ func (r Report) WriteText(w io.Writer) error {
 	b.WriteString("\n")
 	if r.Published > 0 {
 		fmt.Fprintf(&b, "rate       %s events/s, %s/s\n", humanize.Comma(int64(r.Rate)), humanize.Bytes(uint64(float64(r.Bytes)/max(r.Seconds, 1e-9))))
-		fmt.Fprintf(&b, "latency    p50 %.1f ms  p95 %.1f ms  p99 %.1f ms  max %.1f ms (from send to acknowledgement)\n",
+		fmt.Fprintf(&b, "latency    p50 %.1f ms  p95 %.1f ms  p99 %.1f ms  max %.1f ms\n",
 			r.Latency.P50, r.Latency.P95, r.Latency.P99, r.Latency.Max)
 	}
 	for i, topic := range slices.Sorted(maps.Keys(r.Topics)) {

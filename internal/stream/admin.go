@@ -189,10 +189,10 @@ func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]
 	}
 	all := make([]PartitionStatus, 0, len(places))
 	for id, at := range places {
-		from := startAt(id, at, group)
+		from, _ := StartAt(id, at, group)
 		all = append(all, PartitionStatus{
-			Partition: id, TopicID: at.topicID, Committed: at.committed, Start: from.offset, Low: at.low, High: at.high,
-			Lag: max(at.high-max(from.offset, at.low), 0), Problem: from.problem,
+			Partition: id, TopicID: at.TopicID, Committed: at.Committed, Start: from.Offset, Low: at.Low, High: at.High,
+			Lag: max(at.High-max(from.Offset, at.Low), 0), Problem: from.Problem,
 		})
 	}
 	slices.SortFunc(all, func(a, b PartitionStatus) int { return comparePartitions(a.Partition, b.Partition) })

@@ -20,7 +20,7 @@ const (
 // findings is what one look at the brokers has found.
 type findings struct {
 	topics map[string]topic
-	places map[record.Partition]place
+	places map[record.Partition]Place
 	err    error // part or all of it is missing
 
 	asked    map[record.Partition]*partition // the ownerships that places is for
@@ -99,6 +99,13 @@ func (c *Consumer) doubt() {
 
 // takeUp acts on findings, on the polling goroutine.
 func (c *Consumer) takeUp(ctx context.Context, f findings) {
+	if c.refused() {
+		if _, outdated := c.cfg.outdated(c.made); outdated {
+			c.log.Info().Msg("the files of certificates or of the client secret have changed: joining the group anew with them")
+			c.retire(ctx, nil)
+			return
+		}
+	}
 	c.report(f)
 	if remade := c.remade(f.topics); len(remade) > 0 {
 		c.log.Warn().Strs("topics", remade).
@@ -132,8 +139,8 @@ func (c *Consumer) startAgain(ctx context.Context, ids []record.Partition) {
 
 // due returns the places of the partitions that can begin: those that wait for a
 // start, and did so when the place was asked for.
-func (c *Consumer) due(f findings) map[record.Partition]place {
-	due := map[record.Partition]place{}
+func (c *Consumer) due(f findings) map[record.Partition]Place {
+	due := map[record.Partition]Place{}
 	for _, id := range c.ids() {
 		p := c.owned[id]
 		if at, found := f.places[id]; found && p.phase == starting && p == f.asked[id] {
@@ -146,34 +153,31 @@ func (c *Consumer) due(f findings) map[record.Partition]place {
 // begin starts to read the partitions whose place is now known.
 func (c *Consumer) begin(ctx context.Context, f findings) {
 	due := c.due(f)
-	if !c.lower(ctx, due) {
-		return
-	}
 	var starts []Start
 	var ids []record.Partition
 	fetch := []kafka.TopicPartition{}
 	c.mu.Lock()
 	for _, id := range slices.SortedFunc(maps.Keys(due), comparePartitions) {
 		p, at := c.owned[id], due[id]
-		from := startAt(id, at, c.cfg.GroupID)
+		from, note := StartAt(id, at, c.cfg.GroupID)
 		*p = partition{
-			phase: reading, topicID: at.topicID, low: at.low, high: at.high,
-			begun: from.offset, delivered: from.offset, position: from.offset, settled: from.offset,
+			phase: reading, topicID: at.TopicID, low: at.Low, high: at.High,
+			begun: from.Offset, delivered: from.Offset, position: from.Offset, settled: from.Offset,
 		}
-		c.topicIDs[id.Topic] = at.topicID
-		if from.problem != nil {
+		c.topicIDs[id.Topic] = at.TopicID
+		if from.Problem != nil {
 			p.phase = failed
 		} else {
 			p.assigned = true
 			ids = append(ids, id)
-			fetch = append(fetch, topicPartition(id, from.offset))
+			fetch = append(fetch, topicPartition(id, from.Offset))
 			line := c.log.Debug() // tell writes one line for all of them
-			if from.note != "" {
+			if note != "" {
 				line = c.log.Warn()
 			}
-			line.Str("topic", id.Topic).Int32("partition", id.ID).Int64("offset", from.offset).Msg(cmp.Or(from.note, "reading the partition"))
+			line.Str("topic", id.Topic).Int32("partition", id.ID).Int64("offset", from.Offset).Msg(cmp.Or(note, "reading the partition"))
 		}
-		starts = append(starts, Start{Partition: id, Offset: from.offset, Problem: from.problem})
+		starts = append(starts, from)
 	}
 	c.mu.Unlock()
 
@@ -207,7 +211,7 @@ func (c *Consumer) examine(ctx context.Context, f findings) {
 			continue
 		}
 		switch {
-		case p.position >= at.low && before <= at.high:
+		case p.position >= at.Low && before <= at.High:
 			sound = append(sound, id)
 		case p.delivered == p.begun: // decided as at any start, without a gap in what was read
 			unread = append(unread, id)

@@ -79,8 +79,8 @@ func (a *Admin) Committed(ctx context.Context, group string, topics []string) ([
 	}
 	var positions []record.Position
 	for id, at := range places {
-		if at.committed >= 0 {
-			positions = append(positions, record.Position{Partition: id, TopicID: at.committedID, Next: at.committed})
+		if at.Committed >= 0 {
+			positions = append(positions, record.Position{Partition: id, TopicID: at.CommittedID, Next: at.Committed})
 		}
 	}
 	slices.SortFunc(positions, func(a, b record.Position) int { return comparePartitions(a.Partition, b.Partition) })

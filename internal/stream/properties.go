@@ -59,8 +59,9 @@ func (c Config) consumerProperties() kafka.ConfigMap {
 		"topic.metadata.refresh.interval.ms": 10_000,
 		// One member holds this much unread, whatever its number of partitions. A
 		// larger record still arrives: brokers send at least one (KIP-74).
-		"queued.max.messages.kbytes": 8 << 10,
-		"fetch.max.bytes":            8 << 20,
+		// What is fetched counts as sent, and takes some times that once unpacked.
+		"queued.max.messages.kbytes": 4 << 10,
+		"fetch.max.bytes":            2 << 20,
 		"max.partition.fetch.bytes":  1 << 20,
 		// The queue above is small, so looking again after the default second
 		// whether it has room would leave the reader without records.
@@ -69,6 +70,9 @@ func (c Config) consumerProperties() kafka.ConfigMap {
 	}
 	if c.Options["group.protocol"] != "consumer" {
 		set["partition.assignment.strategy"] = "cooperative-sticky"
+		// Members learn of a rebalance with their next heartbeat, and the partitions
+		// of a worker that has left stand still until all have: up to the default's 3 s.
+		set["heartbeat.interval.ms"] = 1000
 	}
 	for name, value := range set {
 		p[name] = value

@@ -19,12 +19,12 @@ type topic struct {
 	replicas   int // of the partition that has most
 }
 
-// place is what the brokers say of one partition, for one consumer group.
-type place struct {
-	topicID     string
-	committed   int64  // next offset to read, or -1 where the group has none
-	committedID string // topic id that the offset was committed for; empty if unknown
-	low, high   int64  // first offset of the log, and the one after its last
+// Place is what the brokers say of one partition, for one consumer group.
+type Place struct {
+	TopicID     string // empty where the brokers know no topic ids
+	Committed   int64  // next offset to read, or -1 where the group has none
+	CommittedID string // topic id that the offset was committed for; empty if unknown
+	Low, High   int64  // first offset of the log, and the one after its last
 }
 
 // scout asks the brokers. Its methods block until they answer or ctx ends, and
@@ -95,7 +95,7 @@ func topicPartitions(partitions []record.Partition) []kafka.TopicPartition {
 
 // places returns what the brokers say of the partitions; those that have no
 // answer yet, such as those of a missing topic, are left out.
-func (s scout) places(ctx context.Context, topics map[string]topic, partitions []record.Partition) (map[record.Partition]place, error) {
+func (s scout) places(ctx context.Context, topics map[string]topic, partitions []record.Partition) (map[record.Partition]Place, error) {
 	var asked []kafka.TopicPartition
 	for _, p := range partitions {
 		if _, ok := topics[p.Topic]; ok {
@@ -117,12 +117,12 @@ func (s scout) places(ctx context.Context, topics map[string]topic, partitions [
 	if err != nil {
 		return nil, fmt.Errorf("look up the committed offsets of group %s: %w", s.group, err)
 	}
-	found := make(map[record.Partition]place, len(asked))
+	found := make(map[record.Partition]Place, len(asked))
 	for p, at := range committed {
 		first, hasLow := low[p]
 		last, hasHigh := high[p]
 		if hasLow && hasHigh {
-			at.topicID, at.low, at.high = topics[p.Topic].id, first, last
+			at.TopicID, at.Low, at.High = topics[p.Topic].id, first, last
 			found[p] = at
 		}
 	}
@@ -154,7 +154,7 @@ func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, e
 // the group's coordinator too, and aborts the whole process where that goes away
 // meanwhile (rd_kafka_enq_once_del_source_return: Assertion `eonce->refcnt > 0'
 // failed, in librdkafka 2.15; its issue 4605 and pull request 5397).
-func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]place, error) {
+func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition) (map[record.Partition]Place, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -162,14 +162,14 @@ func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[record.Partition]place, len(partitions))
+	found := make(map[record.Partition]Place, len(partitions))
 	var failed []error
 	for _, p := range answer {
 		if p.Error != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", partitionOf(p), p.Error))
 			continue
 		}
-		found[partitionOf(p)] = place{committed: max(int64(p.Offset), -1), committedID: readMetadata(p.Metadata)}
+		found[partitionOf(p)] = Place{Committed: max(int64(p.Offset), -1), CommittedID: readMetadata(p.Metadata)}
 	}
 	return found, errors.Join(failed...)
 }

@@ -12,35 +12,35 @@ import (
 
 func TestStartAt(t *testing.T) {
 	for name, test := range map[string]struct {
-		at          place
+		at          Place
 		want        int64
 		problem     bool
 		noteworthy  bool
 		problemSays string
 	}{
-		"never committed":              {at: place{committed: -1, high: 9}, want: 0},
-		"never committed, log cut":     {at: place{committed: -1, low: 4, high: 9}, want: 4, noteworthy: true},
-		"in the middle":                {at: place{committed: 5, low: 4, high: 9}, want: 5},
-		"at the first":                 {at: place{committed: 4, low: 4, high: 9}, want: 4},
-		"at the end":                   {at: place{committed: 9, low: 4, high: 9}, want: 9},
-		"below the first":              {at: place{committed: 3, low: 4, high: 9}, want: 3, problem: true, problemSays: "offsets 3 to 3 are no longer in the log"},
-		"all expired":                  {at: place{committed: 3, low: 9, high: 9}, want: 3, problem: true, problemSays: "offsets 3 to 8"},
-		"behind the end":               {at: place{committed: 10, low: 4, high: 9}, want: 10, problem: true, problemSays: "the log ends at offset 9"},
-		"same topic":                   {at: place{committed: 5, high: 9, topicID: "a", committedID: "a"}, want: 5},
-		"topic made again":             {at: place{committed: 5, high: 9, topicID: "b", committedID: "a"}, want: 0, noteworthy: true},
-		"topic made again and shorter": {at: place{committed: 5, high: 2, topicID: "b", committedID: "a"}, want: 0, noteworthy: true},
-		"reset by a tool":              {at: place{committed: 5, high: 9, topicID: "b"}, want: 5},
-		"brokers without ids":          {at: place{committed: 5, high: 9, committedID: "a"}, want: 5},
+		"never committed":              {at: Place{Committed: -1, High: 9}, want: 0},
+		"never committed, log cut":     {at: Place{Committed: -1, Low: 4, High: 9}, want: 4, noteworthy: true},
+		"in the middle":                {at: Place{Committed: 5, Low: 4, High: 9}, want: 5},
+		"at the first":                 {at: Place{Committed: 4, Low: 4, High: 9}, want: 4},
+		"at the end":                   {at: Place{Committed: 9, Low: 4, High: 9}, want: 9},
+		"below the first":              {at: Place{Committed: 3, Low: 4, High: 9}, want: 3, problem: true, problemSays: "offsets 3 to 3 are no longer in the log"},
+		"all expired":                  {at: Place{Committed: 3, Low: 9, High: 9}, want: 3, problem: true, problemSays: "offsets 3 to 8"},
+		"behind the end":               {at: Place{Committed: 10, Low: 4, High: 9}, want: 10, problem: true, problemSays: "the log ends at offset 9"},
+		"same topic":                   {at: Place{Committed: 5, High: 9, TopicID: "a", CommittedID: "a"}, want: 5},
+		"topic made again":             {at: Place{Committed: 5, High: 9, TopicID: "b", CommittedID: "a"}, want: 0, noteworthy: true},
+		"topic made again and shorter": {at: Place{Committed: 5, High: 2, TopicID: "b", CommittedID: "a"}, want: 0, noteworthy: true},
+		"reset by a tool":              {at: Place{Committed: 5, High: 9, TopicID: "b"}, want: 5},
+		"brokers without ids":          {at: Place{Committed: 5, High: 9, CommittedID: "a"}, want: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := startAt(record.Partition{Topic: "post.created", ID: 2}, test.at, "workers")
-			if got.offset != test.want || (got.problem != nil) != test.problem || (got.note != "") != test.noteworthy {
+			got, note := StartAt(record.Partition{Topic: "post.created", ID: 2}, test.at, "workers")
+			if got.Offset != test.want || (got.Problem != nil) != test.problem || (note != "") != test.noteworthy {
 				t.Errorf("got %+v, want offset %d, problem %t, note %t", got, test.want, test.problem, test.noteworthy)
 			}
-			if got.problem != nil {
+			if got.Problem != nil {
 				for _, part := range []string{test.problemSays, "post.created/2", "group workers", "--topic post.created --partition 2"} {
-					if !strings.Contains(got.problem.Error(), part) {
-						t.Errorf("problem %q does not say %q", got.problem, part)
+					if !strings.Contains(got.Problem.Error(), part) {
+						t.Errorf("problem %q does not say %q", got.Problem, part)
 					}
 				}
 			}

@@ -141,7 +141,17 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 		t.Errorf("a dry run changed\n%s into\n%s", show(before), show(x.snapshot()))
 	}
 	x.wantReport("of one document", x.replay("--entity", "post/3"), map[string]float64{"letters": 1, "indexed": 1})
-	x.wantReport("mended", x.replay(), map[string]float64{"letters": 3, "indexed": 1, "failed": 2})
+	one := x.list("--entity", "post/1")[0].Event
+	place := strings.TrimPrefix(one.Topic, x.prefix) + "/" + at(one.Partition, one.Offset)
+	x.wantReport("of one place", x.replay(place), map[string]float64{"letters": 1, "indexed": 1})
+	x.wantReport("of that place again", x.replay(place), nil)
+	x.wantReport("mended", x.replay(), map[string]float64{"letters": 2, "failed": 2})
+	if code, out := x.run("dlq", "replay", "0/999999"); code != 1 || !strings.Contains(out, "there is no letter at") {
+		x.t.Errorf("replay of a place without a letter: exit code %d\n%s", code, out)
+	}
+	if got := x.ok("status"); !strings.Contains(got, "dead letters: 2 open, 3 replayed") {
+		x.t.Errorf("status does not tell open letters from replayed ones:\n%s", got)
+	}
 
 	after := x.snapshot()
 	x.wantMerged(after)

@@ -7,8 +7,10 @@ import (
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // violation is a promise that was broken. It is thrown, since it may be found
@@ -23,13 +25,13 @@ type checks struct {
 	passed  map[record.Partition]int // entries below the committed offset, found settled
 	// gone holds records that were in an index that is no more, since the last
 	// reset of the group: they may be committed, as nobody can do better.
-	gone map[place]bool
+	gone map[*entry]bool
 }
 
 func newChecks(w *world) *checks {
 	return &checks{
 		world: w, decoder: handlers.NewMux(""), seen: map[string]int{},
-		passed: map[record.Partition]int{}, gone: map[place]bool{},
+		passed: map[record.Partition]int{}, gone: map[*entry]bool{},
 	}
 }
 
@@ -38,37 +40,59 @@ func (c *checks) count(what string) { c.seen[what]++ }
 func (c *checks) fail(format string, args ...any) { panic(violation{fmt.Sprintf(format, args...)}) }
 
 // committing checks that everything below a committed offset is settled, and that
-// the offset never goes back.
-func (c *checks) committing(m *member, part record.Partition, before, next int64) {
+// the offset never goes back. An offset of a topic that is no more is of no meaning.
+func (c *checks) committing(m *member, part record.Partition, before, next commitment) {
 	w := c.world
-	w.say(m.name, "commits %s at %d", part, next)
-	if next < before {
-		c.fail("%s commits %s backwards, from %d to %d", m.name, part, before, next)
+	w.say(m.name, "commits %s at %d of %s", part, next.offset, next.topicID)
+	if next.topicID != w.log.id(part.Topic) {
+		return
+	}
+	if next.topicID == before.topicID && next.offset < before.offset {
+		c.fail("%s commits %s backwards, from %d to %d", m.name, part, before.offset, next.offset)
 	}
 	entries := w.log.parts[part]
 	for c.passed[part] < len(entries) {
 		e := entries[c.passed[part]]
-		if e.record.Offset >= next {
+		if e.record.Offset >= next.offset {
 			break
 		}
 		if !c.settled(e) {
-			c.fail("%s committed %s at %d, but offset %d is not settled: %s", m.name, part, next, e.record.Offset, e)
+			c.fail("%s committed %s at %d, but offset %d is not settled: %s", m.name, part, next.offset, e.record.Offset, e)
 		}
 		c.passed[part]++
 	}
-	if next > w.log.end(part) {
-		c.fail("%s committed %s at %d, behind its end", m.name, part, next)
+	if next.offset > w.log.end(part) {
+		c.fail("%s committed %s at %d, behind its end", m.name, part, next.offset)
+	}
+}
+
+// excuse forgives the loss of what retention has cut off, where an operator has
+// decided so, or the group never came to read it.
+func (c *checks) excuse(part record.Partition) {
+	for _, e := range c.world.log.parts[part] {
+		if e.cut {
+			c.gone[e] = true
+		}
+	}
+}
+
+// reading checks that a partition which the worker says is paused is not read.
+func (c *checks) reading(m *member, claim *claim) {
+	for _, s := range m.process.seen.Partitions {
+		if s.Partition == claim.part && claim.reading && s.Paused != "" && !claim.paused && !m.process.loop.HandingOver() {
+			c.fail("%s reads %s, which is paused: %s", m.name, claim.part, s.Paused)
+		}
 	}
 }
 
 // settled reports whether the effect of a record is in the index, or its letter in
 // the topic.
 func (c *checks) settled(e *entry) bool {
-	at := place{e.record.Partition, e.record.Offset}
-	if c.world.letters.count[at] > 0 || c.gone[at] {
+	if c.world.letters.count[e] > 0 || c.gone[e] {
 		return true
 	}
-	return e.nature != broken && c.inIndex(e, c.world.cluster.indices[e.entity])
+	at := c.world.cluster.indices[e.entity]
+	return e.nature != broken && (c.inIndex(e, at) || at != nil && c.inIndex(e, at.before))
 }
 
 // inIndex reports whether joining the event into what is stored changes nothing.
@@ -89,7 +113,7 @@ func (c *checks) indicesGo(entities []string) {
 	for _, part := range c.world.log.names {
 		for _, e := range c.world.log.parts[part] {
 			if e.nature != broken && slices.Contains(entities, e.entity) && c.inIndex(e, c.world.cluster.indices[e.entity]) {
-				c.gone[place{part, e.record.Offset}] = true
+				c.gone[e] = true
 			}
 		}
 	}
@@ -103,7 +127,7 @@ func (c *checks) reset() {
 
 // machine checks a worker's books, and that its memory is bounded.
 func (c *checks) machine(p *process) {
-	s := p.machine.Snapshot()
+	s := p.seen
 	consumed, ended, held := 0, 0, 0
 	for _, n := range s.Consumed {
 		consumed += int(n)
@@ -120,65 +144,80 @@ func (c *checks) machine(p *process) {
 	if held != s.InFlight {
 		c.fail("%s: %d records in flight, but its partitions hold %d: a partition left with records", p.name, s.InFlight, held)
 	}
-	const chunk = 64 << 10 // the largest that a member hands over, generously
-	budget := p.world.cfg.MaxBytes * (p.world.cfg.Concurrency + 2)
-	if s.Bytes < 0 || s.Bytes > budget+chunk {
-		c.fail("%s: %d bytes in flight, budget %d", p.name, s.Bytes, budget)
+	const chunk = 256 << 10 // the largest that a member hands over, generously
+	if s.Bytes < 0 || s.Bytes > p.cfg.Memory()+chunk {
+		c.fail("%s: %d bytes in flight, bound %d", p.name, s.Bytes, p.cfg.Memory())
+	}
+}
+
+// rebalanced checks that a worker forgets at once what it has lost.
+func (c *checks) rebalanced(p *process, r stream.Rebalance) {
+	if r.Kind != stream.Lost {
+		return
+	}
+	for _, lost := range r.Partitions {
+		for _, s := range p.seen.Partitions {
+			if s.Partition == lost.Partition {
+				c.fail("%s holds on to %s, which it has lost", p.name, s.Partition)
+			}
+		}
 	}
 }
 
 // write checks that no document is in two requests of one worker at a time.
-func (c *checks) write(p *process, e pipeline.Write) {
-	p.world.say(p.name, "writes %d documents", len(e.Actions))
-	if len(p.writes) >= p.world.cfg.Concurrency {
+func (c *checks) write(p *process, actions []index.Action) {
+	p.world.say(p.name, "writes %d documents", len(actions))
+	if len(p.writes) >= p.cfg.Concurrency {
 		c.fail("%s: %d requests under way", p.name, len(p.writes)+1)
 	}
 	busy := map[document.Key]bool{}
 	for _, other := range p.writes {
-		for i := range other.Actions {
-			busy[other.Actions[i].Key] = true
+		for i := range other {
+			busy[other[i].Key] = true
 		}
 	}
-	for i := range e.Actions {
-		if busy[e.Actions[i].Key] {
-			c.fail("%s: two writes of %s under way", p.name, e.Actions[i].Key)
+	for i := range actions {
+		if busy[actions[i].Key] {
+			c.fail("%s: two writes of %s under way", p.name, actions[i].Key)
 		}
-		busy[e.Actions[i].Key] = true
+		busy[actions[i].Key] = true
 	}
+	p.writes = append(p.writes, actions)
 }
 
-// drain checks that a hand-over takes no longer than it may.
-func (c *checks) drain(p *process, d *drain) {
-	c.count("drains")
-	if took := p.world.now - d.began; !d.frozen && took > p.world.cfg.Shutdown {
-		c.fail("%s: the hand-over took %s", p.name, took)
+// handedOver checks that a handover takes no longer than it may.
+func (c *checks) handedOver(p *process, e pipeline.Released) {
+	c.count("handovers")
+	if e.Uncommitted {
+		c.count("handovers without a commit")
+	}
+	if took := p.world.now - p.handover.began; !p.handover.frozen && took > p.cfg.Shutdown {
+		c.fail("%s: the handover took %s", p.name, took)
 	}
 }
 
 // letter checks that only bad records become letters.
-func (c *checks) letter(at place, l pipeline.Letter) {
-	c.world.say("letters", "%s@%d: %s", at.part, at.offset, l.Reason)
+func (c *checks) letter(e *entry, l pipeline.Letter) {
+	c.world.say("letters", "%s@%d: %s", l.Record.Partition, l.Record.Offset, l.Reason)
 	c.count("letter " + l.Reason)
-	for _, e := range c.world.log.from(at.part, at.offset, 1) {
-		if e.nature == good {
-			c.fail("a good event became a letter (%s: %s): %s", l.Reason, l.Error, e)
-		}
+	if e.nature == good && !c.world.cluster.wasWrong[e.entity] {
+		c.fail("a good event became a letter (%s: %s): %s", l.Reason, l.Error, e)
 	}
 }
 
 // drained reports whether all is published and committed, and nothing is under way.
 func (c *checks) drained() bool {
 	w := c.world
-	if w.log.left > 0 || w.faults.closedDoor {
+	if w.log.left > 0 || w.faults.closedDoor || w.faults.atWork {
 		return false
 	}
 	for _, part := range w.log.names {
-		if w.group.committed[part] != w.log.end(part) {
+		if w.group.start(part).Offset != w.log.end(part) {
 			return false
 		}
 	}
 	return !slices.ContainsFunc(w.slots, func(s *slot) bool {
-		return s.running == nil || s.running.stopping || s.running.machine.Snapshot().InFlight > 0
+		return s.running == nil || s.running.stopping || s.running.seen.InFlight > 0
 	})
 }
 
@@ -186,13 +225,13 @@ func (c *checks) notDrained() {
 	w := c.world
 	what := ""
 	for _, part := range w.log.names {
-		if w.group.committed[part] != w.log.end(part) {
-			what += fmt.Sprintf(" %s committed %d of %d;", part, w.group.committed[part], w.log.end(part))
+		if from := w.group.start(part); from.Offset != w.log.end(part) {
+			what += fmt.Sprintf(" %s starts at %d of %d (%v);", part, from.Offset, w.log.end(part), from.Problem)
 		}
 	}
 	for _, s := range w.slots {
 		if s.running != nil {
-			what += fmt.Sprintf(" %s: %+v;", s.running.name, s.running.machine.Snapshot())
+			what += fmt.Sprintf(" %s: %+v;", s.running.name, s.running.seen)
 		}
 	}
 	c.fail("not drained %s after the last fault:%s", drainLimit, what)
@@ -204,8 +243,7 @@ func (c *checks) end() {
 	documents := map[string][]*entry{}
 	for _, part := range w.log.names {
 		for _, e := range w.log.parts[part] {
-			letters := w.letters.count[place{part, e.record.Offset}]
-			if e.nature == broken && letters == 0 {
+			if e.nature == broken && w.letters.count[e] == 0 && !e.cut {
 				c.fail("no letter of %s@%d: %s", part, e.record.Offset, e)
 			}
 			if e.nature != broken {

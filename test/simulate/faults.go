@@ -12,6 +12,7 @@ type faults struct {
 	world      *world
 	end        time.Duration // of all faults
 	closedDoor bool          // the operator keeps new members from joining
+	atWork     bool          // the operator is at the aliases
 }
 
 // rates says of a request that it fails in one of n cases; 0 is never. To lie is to
@@ -32,6 +33,7 @@ type incidents struct {
 	Kill, Terminate, Freeze, Expel, Rebalance int
 	IndexDown, AliasAway, RedisDown, Flush    int
 	LettersDown, BrokerDown, Recreate         int
+	Hold, Wrong, Astray, Rebuild, Remake, Cut int
 }
 
 func drawFaults(w *world) faults {
@@ -48,6 +50,7 @@ func drawFaults(w *world) faults {
 			Kill: times(4), Terminate: times(3), Freeze: times(3), Expel: times(4), Rebalance: times(6),
 			IndexDown: times(2), AliasAway: times(2), RedisDown: times(2), Flush: times(1),
 			LettersDown: times(2), BrokerDown: times(2), Recreate: times(2),
+			Hold: times(4), Wrong: times(1), Astray: times(2), Rebuild: times(2), Remake: times(2), Cut: times(4),
 		},
 	}
 	if w.chance(4) { // a slow network and an operator at work: what a memory of an index can get wrong
@@ -114,6 +117,15 @@ func (f *faults) schedule() {
 	})
 	plan(f.Flush, func() { w.say("world", "Redis is flushed"); clear(w.redis.marks) })
 	plan(f.Recreate, func() { newOperator(w).recreate() })
+	plan(f.Hold, onOne((*process).hold))
+	plan(f.Wrong, f.wrongTemplate)
+	plan(f.Astray, f.sendAstray)
+	plan(f.Rebuild, f.rebuild)
+	plan(f.Remake, func() { w.log.remake(w.log.topics[w.rand.IntN(len(w.log.topics))]) })
+	plan(f.Cut, w.log.cutSome)
+	if f.Cut > 0 {
+		f.watchLogs()
+	}
 }
 
 // outage makes something refuse for a while.

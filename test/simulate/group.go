@@ -6,10 +6,17 @@ import (
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // sessionTimeout is how long the coordinator believes in a member that is silent.
 const sessionTimeout = 10 * time.Second
+
+// commitment is a committed offset, and the topic's id beside it.
+type commitment struct {
+	offset  int64
+	topicID string
+}
 
 // coordinator is the brokers' side of the consumer group, with incremental
 // assignment: a partition goes to its next owner when the last one has let go.
@@ -19,14 +26,14 @@ type coordinator struct {
 	target    map[record.Partition]*member
 	owner     map[record.Partition]*member
 	revoking  map[record.Partition]bool
-	committed map[record.Partition]int64
+	committed map[record.Partition]commitment
 	down      bool // brokers refuse commits
 }
 
 func newCoordinator(w *world) *coordinator {
 	g := &coordinator{world: w}
 	g.target, g.owner = map[record.Partition]*member{}, map[record.Partition]*member{}
-	g.revoking, g.committed = map[record.Partition]bool{}, map[record.Partition]int64{}
+	g.revoking, g.committed = map[record.Partition]bool{}, map[record.Partition]commitment{}
 	return g
 }
 
@@ -110,7 +117,7 @@ var (
 
 // commit is one request to commit as it reaches the brokers. A member that was
 // thrown out, or whose share has changed since it sent it, is fenced off.
-func (g *coordinator) commit(m *member, epoch int, next map[record.Partition]int64) error {
+func (g *coordinator) commit(m *member, epoch int, next map[record.Partition]commitment) error {
 	if g.down {
 		return errBroker
 	}
@@ -124,6 +131,38 @@ func (g *coordinator) commit(m *member, epoch int, next map[record.Partition]int
 	return nil
 }
 
+// place is what the brokers say of a partition.
+func (g *coordinator) place(p record.Partition) stream.Place {
+	l := g.world.log
+	at := stream.Place{TopicID: l.id(p.Topic), Committed: -1, Low: l.low[p], High: l.next[p]}
+	if c, ok := g.committed[p]; ok {
+		at.Committed, at.CommittedID = c.offset, c.topicID
+	}
+	return at
+}
+
+// start is where a partition would be read from.
+func (g *coordinator) start(p record.Partition) stream.Start {
+	from, _ := stream.StartAt(p, g.place(p), "workers")
+	return from
+}
+
+// skip moves the group to the beginning of those partitions that stand still since
+// the log has lost what comes next. Kafka does that for a group without members only.
+func (g *coordinator) skip() bool {
+	if len(g.members) > 0 {
+		return false
+	}
+	for _, p := range g.world.log.names {
+		if g.start(p).Problem != nil {
+			g.world.say("group", "%s goes on at %d", p, g.world.log.low[p])
+			g.world.checks.excuse(p)
+			g.committed[p] = commitment{g.world.log.low[p], g.world.log.id(p.Topic)}
+		}
+	}
+	return true
+}
+
 // reset moves the group to the beginning of everything, which Kafka does for a
 // group without members only.
 func (g *coordinator) reset() bool {
@@ -131,6 +170,6 @@ func (g *coordinator) reset() bool {
 		return false
 	}
 	g.world.say("group", "reset to the earliest offsets")
-	g.committed = map[record.Partition]int64{}
+	g.committed = map[record.Partition]commitment{}
 	return true
 }

@@ -1,10 +1,7 @@
 package simulate
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -16,18 +13,26 @@ type cluster struct {
 	world   *world
 	indices map[string]*physical // by entity
 	hidden  map[string]bool      // entities whose alias was taken away
-	made    int
-	down    bool
+	detour  map[string]*physical // where an alias leads by mistake
+	// wrong holds entities whose mapping takes nothing; wasWrong also those that were mended.
+	wrong, wasWrong map[string]bool
+	made            int
+	down            bool
 }
 
 // physical is one index.
 type physical struct {
 	name, uuid string
 	docs       map[string]document.State
+	loss       string    // what it would lose of a document; nothing that it takes counts
+	before     *physical // the one that it was rebuilt from, until both are joined
 }
 
 func newCluster(w *world) *cluster {
-	c := &cluster{world: w, indices: map[string]*physical{}, hidden: map[string]bool{}}
+	c := &cluster{
+		world: w, indices: map[string]*physical{}, hidden: map[string]bool{}, detour: map[string]*physical{},
+		wrong: map[string]bool{}, wasWrong: map[string]bool{},
+	}
 	for _, entity := range entities() {
 		c.create(entity, entity+"s-1")
 	}
@@ -36,16 +41,22 @@ func newCluster(w *world) *cluster {
 
 func entities() []string { return []string{"artist", "post"} }
 
-func (c *cluster) create(entity, name string) {
+func (c *cluster) create(entity, name string) { c.indices[entity] = c.physical(name) }
+
+func (c *cluster) physical(name string) *physical {
 	c.made++
-	c.indices[entity] = &physical{name: name, uuid: fmt.Sprint("uuid", c.made), docs: map[string]document.State{}}
-	c.world.say("index", "made %s as %s", name, c.indices[entity].uuid)
+	at := &physical{name: name, uuid: fmt.Sprint("uuid", c.made), docs: map[string]document.State{}}
+	c.world.say("index", "made %s as %s", at.name, at.uuid)
+	return at
 }
 
 // behind returns the index behind the write alias, nil where there is none.
 func (c *cluster) behind(entity string) *physical {
-	if c.hidden[entity] {
+	switch {
+	case c.hidden[entity]:
 		return nil
+	case c.detour[entity] != nil:
+		return c.detour[entity]
 	}
 	return c.indices[entity]
 }
@@ -55,7 +66,7 @@ func (c *cluster) targets() index.Targets {
 	found := index.Targets{}
 	for _, entity := range entities() {
 		if at := c.behind(entity); at != nil {
-			found[document.Entity(entity)] = index.Target{Alias: entity + "s-write", Index: at.name, UUID: at.uuid}
+			found[document.Entity(entity)] = index.Target{Alias: entity + "s-write", Index: at.name, UUID: at.uuid, Loss: at.loss}
 		}
 	}
 	return found
@@ -72,10 +83,12 @@ func (c *cluster) apply(a *index.Action) index.Outcome {
 	switch {
 	case document.Equal(stored, joined):
 		return index.Outcome{Result: index.Stale, Index: at.name}
-	case poisoned(joined):
+	case poisoned(joined), c.wrong[string(a.Entity)]:
 		return index.Outcome{Result: index.Rejected, Reason: index.ReasonRejectedByIndex, Words: "poison"}
 	}
-	at.docs[a.ID] = joined
+	if at.loss == "" {
+		at.docs[a.ID] = joined
+	}
 	if a.State.Visible() {
 		return index.Outcome{Result: index.Written, Index: at.name}
 	}
@@ -112,89 +125,3 @@ func (c *cluster) bulk(actions []index.Action) []index.Outcome {
 	}
 	return outcomes
 }
-
-// writer is the side of one process, as internal/index has it.
-type writer struct {
-	process *process
-}
-
-// Write sends one bulk request. One that fails as a whole may have been applied in
-// all, in part, or not at all; or it is applied when nobody waits for it any more.
-func (wr writer) Write(ctx context.Context, _ string, actions []index.Action) []index.Outcome {
-	w := wr.process.world
-	outcomes := make([]index.Outcome, len(actions))
-	fill := func(reason string) {
-		w.checks.count("whole request " + reason)
-		for i := range outcomes {
-			outcomes[i] = index.Outcome{Reason: reason}
-		}
-	}
-	await(ctx, func(resume func()) {
-		w.after(w.faults.delay(indexCall), func() {
-			f := &w.faults
-			switch {
-			case w.cluster.down || f.hits(f.BulkFails):
-				fill(index.ReasonUnavailable)
-			case f.hits(f.BulkLies):
-				w.cluster.bulk(actions[:w.rand.IntN(len(actions)+1)])
-				fill(index.ReasonNetwork)
-			case f.hits(f.BulkLate):
-				w.after(w.upTo(f.end), func() { w.cluster.bulk(actions) })
-				fill(index.ReasonNetwork)
-			default:
-				copy(outcomes, w.cluster.bulk(actions))
-			}
-			w.say(wr.process.name, "index answers %s", describe(actions, outcomes))
-			w.after(w.faults.delay(indexCall), resume)
-		})
-	})
-	return outcomes
-}
-
-func describe(actions []index.Action, outcomes []index.Outcome) fmt.Stringer {
-	return lazily(func() string {
-		var b strings.Builder
-		for i := range actions {
-			fmt.Fprintf(&b, " %s:%s", actions[i].Key, outcomes[i].Result)
-			if outcomes[i].Reason != "" {
-				fmt.Fprintf(&b, "(%s)", outcomes[i].Reason)
-			}
-		}
-		return b.String()
-	})
-}
-
-// lazily is text that is made when somebody reads it.
-type lazily func() string
-
-func (l lazily) String() string { return l() }
-
-// catalog is what one process knows of the aliases, as index.Catalog does.
-type catalog struct {
-	process *process
-	last    index.Targets
-}
-
-var errNoAnswer = errors.New("no answer")
-
-// Refresh reads the aliases at one moment and learns of it at a later one, maybe
-// after the answer to a later question.
-func (c *catalog) Refresh(ctx context.Context) (index.Targets, error) {
-	w := c.process.world
-	var found index.Targets
-	err := errNoAnswer
-	await(ctx, func(resume func()) {
-		w.after(w.faults.delay(indexCall), func() {
-			if !w.cluster.down && !w.faults.hits(w.faults.RefreshFails) {
-				found, err = w.cluster.targets(), nil
-			}
-			w.after(w.faults.delay(indexCall), resume)
-		})
-	})
-	if err == nil {
-		c.last = maps.Clone(found)
-	}
-	return found, err
-}
-
-func (c *catalog) Last() index.Targets { return c.last }

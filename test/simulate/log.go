@@ -34,6 +34,7 @@ type entry struct {
 	event
 	record    record.Record
 	timestamp int64 // milliseconds, of the record
+	cut       bool  // by retention: nobody can read it any more
 }
 
 // kafkaLog is all topics. Offsets have holes, as transactions leave them.
@@ -42,16 +43,22 @@ type kafkaLog struct {
 	names   []record.Partition
 	parts   map[record.Partition][]*entry
 	next    map[record.Partition]int64 // offset of the next record
-	counter int64                      // makes times unique
-	left    int                        // events not yet published
+	low     map[record.Partition]int64 // first offset that is still there
+	topics  []string
+	made    map[string]int    // how often a topic was made
+	all     map[string]*entry // by the record's key, which names each of them
+	counter int64             // makes times unique
+	left    int               // events not yet published
 }
 
 func newLog(w *world) *kafkaLog {
 	l := &kafkaLog{world: w, parts: map[record.Partition][]*entry{}, next: map[record.Partition]int64{}}
+	l.low, l.made, l.all = map[record.Partition]int64{}, map[string]int{}, map[string]*entry{}
 	for _, topic := range []string{"post.created", "post.updated", "post.deleted", "artist.created", "artist.updated"} {
 		if w.chance(4) && topic != "post.created" {
 			continue // a topic that is not there
 		}
+		l.topics = append(l.topics, topic)
 		for id := range 1 + w.rand.IntN(3) {
 			l.names = append(l.names, record.Partition{Topic: topic, ID: int32(id)})
 		}
@@ -141,13 +148,19 @@ func (l *kafkaLog) append(part record.Partition, e event) {
 	}
 	l.counter++
 	at := epoch().UnixMilli() + l.counter // unique, so that no two events tie
-	entry := &entry{event: e, timestamp: at, record: record.Record{
-		Partition: part, Offset: l.next[part], Timestamp: at, Value: e.value(part, l.counter),
-	}}
-	l.next[part]++
-	l.parts[part] = append(l.parts[part], entry)
-	w.say("log", "%s@%d %s", part, entry.record.Offset, e)
+	l.add(part, &entry{event: e, timestamp: at, record: record.Record{Timestamp: at, Value: e.value(part, l.counter)}})
 }
+
+func (l *kafkaLog) add(part record.Partition, e *entry) {
+	e.record.Partition, e.record.Offset, e.record.Key = part, l.next[part], fmt.Append(nil, len(l.all))
+	l.next[part]++
+	l.parts[part] = append(l.parts[part], e)
+	l.all[string(e.record.Key)] = e
+	l.world.say("log", "%s@%d %s", part, e.record.Offset, e)
+}
+
+// id is the topic's id, which no other topic has.
+func (l *kafkaLog) id(topic string) string { return fmt.Sprint(topic, "#", l.made[topic]) }
 
 // value is e as a publisher writes it.
 func (e event) value(part record.Partition, n int64) []byte {
@@ -184,6 +197,7 @@ func (e event) String() string {
 // from returns the records of a partition at or after offset, at most count.
 func (l *kafkaLog) from(part record.Partition, offset int64, count int) []*entry {
 	entries := l.parts[part]
+	offset = max(offset, l.low[part])
 	i, _ := slices.BinarySearchFunc(entries, offset, func(e *entry, o int64) int { return int(e.record.Offset - o) })
 	return entries[i:min(i+count, len(entries))]
 }

@@ -5,31 +5,26 @@ import (
 	"slices"
 	"time"
 
-	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
-)
-
-// kind of a change of ownership, as internal/stream tells them.
-type kind int
-
-const (
-	assigned kind = iota
-	revoked
-	lost
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // notice is a change of ownership on its way to the member.
 type notice struct {
-	kind   kind
+	kind   stream.Kind
 	parts  []record.Partition
-	claims []*claim // of assigned: the ownerships whose start was looked up
+	claims []*claim // of Assigned: the ownerships whose start was looked up
 	stay   int      // the member's stay in the group that it is about
 }
 
 // claim is one ownership of one partition, as the member sees it.
 type claim struct {
 	part     record.Partition
+	topicID  string
+	begun    int64
 	position int64 // next offset to fetch
+	settled  int64 // last given to store
+	problem  error // why it may not be read
 	reading  bool  // its start was told to the worker
 	paused   bool
 }
@@ -43,16 +38,17 @@ type member struct {
 	epoch   int // of its share, as the coordinator counts
 	stay    int // counts how often it joined
 	owned   map[record.Partition]*claim
-	stored  map[record.Partition]int64 // for the next commit
+	stored  map[record.Partition]commitment // for the next commit
 	notices []notice
 	busy    bool // polling stands still until the worker calls done
 	chunk   []record.Record
+	topics  map[string]string // ids of what was read, by name
 }
 
 func newMember(p *process) *member {
 	return &member{
 		world: p.world, process: p, name: p.name,
-		owned: map[record.Partition]*claim{}, stored: map[record.Partition]int64{},
+		owned: map[record.Partition]*claim{}, stored: map[record.Partition]commitment{}, topics: map[string]string{},
 	}
 }
 
@@ -65,10 +61,14 @@ func (m *member) run() {
 		}
 		return m.process.alive
 	})
+	m.world.every(3*time.Second, func() bool {
+		m.process.awake(m.look)
+		return m.process.alive
+	})
 }
 
 func (m *member) tellRevoked(parts []record.Partition) {
-	m.later(notice{kind: revoked, parts: parts})
+	m.later(notice{kind: stream.Revoked, parts: parts})
 }
 
 // tellAssigned begins ownerships. Where they start is looked up first; the worker
@@ -92,14 +92,19 @@ func (m *member) tellAssigned(parts []record.Partition) {
 // lookUp reads the committed offsets of partitions that are still ours.
 func (m *member) lookUp(claims []*claim) {
 	for _, c := range claims {
-		c.position = m.world.group.committed[c.part]
+		from := m.world.group.start(c.part)
+		c.topicID, c.problem = m.world.log.id(c.part.Topic), from.Problem
+		c.begun, c.position, c.settled = from.Offset, from.Offset, from.Offset
+		if at := m.world.group.place(c.part); at.Committed < 0 || at.CommittedID != at.TopicID {
+			m.world.checks.excuse(c.part) // from the earliest, which is not the first any more
+		}
 	}
-	m.later(notice{kind: assigned, claims: claims})
+	m.later(notice{kind: stream.Assigned, claims: claims})
 }
 
 // thrownOut is how a living member hears that it was removed.
 func (m *member) thrownOut() {
-	m.later(notice{kind: lost})
+	m.later(notice{kind: stream.Lost})
 }
 
 func (m *member) later(n notice) {
@@ -129,33 +134,38 @@ func (m *member) poll() {
 
 func (m *member) handle(n notice) {
 	switch n.kind {
-	case assigned:
+	case stream.Assigned:
 		m.begin(n.claims)
-	case revoked:
-		m.giveUp(n.parts, revoked)
-	case lost:
-		m.giveUp(slices.Collect(maps.Keys(m.owned)), lost)
+	case stream.Revoked:
+		m.giveUp(n.parts, stream.Revoked, func() { m.world.group.released(m, n.parts) })
+	case stream.Lost:
+		m.giveUp(slices.Collect(maps.Keys(m.owned)), stream.Lost, m.joinAgain)
+	case stream.Failed: // is told by look
 	}
 }
 
 // begin tells the worker of ownerships that still stand.
 func (m *member) begin(claims []*claim) {
-	var starts []pipeline.Start
+	var starts []stream.Start
+	if slices.ContainsFunc(claims, func(c *claim) bool { return m.remade(c.part.Topic, c.topicID) }) {
+		m.retire()
+		return
+	}
 	for _, c := range claims {
 		if m.owned[c.part] == c {
 			c.reading = true
-			starts = append(starts, pipeline.Start{Partition: c.part, Offset: c.position})
+			m.topics[c.part.Topic] = c.topicID
+			starts = append(starts, stream.Start{Partition: c.part, Offset: c.position, Problem: c.problem})
 		}
 	}
 	if len(starts) > 0 {
-		m.busy = true // until the worker has taken the notice
-		m.process.rebalance(assigned, starts, func() { m.busy = false })
+		m.tell(stream.Assigned, starts, func() {})
 	}
 }
 
-// giveUp lets partitions go once the worker is done with them.
-func (m *member) giveUp(parts []record.Partition, why kind) {
-	var starts []pipeline.Start
+// giveUp lets partitions go once the worker is done with them, and goes on then.
+func (m *member) giveUp(parts []record.Partition, why stream.Kind, then func()) {
+	var starts []stream.Start
 	gone := map[record.Partition]bool{}
 	for _, p := range sortedPartitions(set(parts)) {
 		c := m.owned[p]
@@ -164,33 +174,42 @@ func (m *member) giveUp(parts []record.Partition, why kind) {
 		}
 		gone[p] = true
 		if c.reading {
-			starts = append(starts, pipeline.Start{Partition: p})
+			starts = append(starts, stream.Start{Partition: p})
 		}
-		if why == lost { // before the worker is told: nothing it stores may count
+		if why == stream.Lost { // before the worker is told: nothing it stores may count
 			delete(m.owned, p)
 			delete(m.stored, p)
 		}
 	}
 	m.chunk = slices.DeleteFunc(m.chunk, func(r record.Record) bool { return gone[r.Partition] })
 	done := func() {
-		m.busy = false
 		for _, p := range parts {
 			delete(m.owned, p)
 			delete(m.stored, p)
 		}
-		if why == lost {
-			m.stay++
-			m.world.group.join(m)
-		} else {
-			m.world.group.released(m, parts)
-		}
+		then()
 	}
 	if len(starts) == 0 {
 		done()
 		return
 	}
+	m.tell(why, starts, done)
+}
+
+// joinAgain is a new membership, which owns nothing yet.
+func (m *member) joinAgain() {
+	m.stay++
+	clear(m.owned)
+	clear(m.stored)
+	clear(m.topics)
+	m.world.group.join(m)
+}
+
+// tell hands a change of ownership to the worker; polling stands still until it is
+// taken and, where that counts, done.
+func (m *member) tell(why stream.Kind, starts []stream.Start, done func()) {
 	m.busy = true
-	m.process.rebalance(why, starts, done)
+	m.process.rebalance(stream.Rebalance{Kind: why, Partitions: starts, Done: func() { m.busy = false; done() }})
 }
 
 // fetch collects a chunk of what is next in a few partitions.
@@ -198,8 +217,12 @@ func (m *member) fetch() {
 	parts := sortedPartitions(m.owned)
 	for _, i := range m.world.rand.Perm(len(parts)) {
 		c := m.owned[parts[i]]
-		if !c.reading || c.paused || m.world.chance(3) {
+		m.world.checks.reading(m, c)
+		if !c.reading || c.paused || c.problem != nil || m.world.chance(3) {
 			continue
+		}
+		if c.topicID != m.world.log.id(c.part.Topic) || c.position < m.world.log.low[c.part] {
+			continue // refused; look finds out why
 		}
 		for _, e := range m.world.log.from(c.part, c.position, 1+m.world.rand.IntN(8)) {
 			c.position = e.record.Offset + 1
@@ -220,8 +243,9 @@ func (m *member) store(next map[record.Partition]int64) error {
 		return errBroker
 	}
 	for p, offset := range next {
-		if c := m.owned[p]; c != nil && c.reading {
-			m.stored[p] = offset
+		if c := m.owned[p]; c != nil && c.reading && c.settled <= offset && offset <= c.position {
+			c.settled = offset
+			m.stored[p] = commitment{offset, c.topicID}
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 
 	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
-	"github.com/search-indexer/search-indexer/internal/record"
 )
 
 // redis is one Redis that all processes use. It may lose marks, take them late, or
@@ -26,7 +25,7 @@ type memory struct{ world *world }
 func (m memory) Seen(ctx context.Context, entries []dedup.Entry) []bool {
 	w := m.world
 	seen := make([]bool, len(entries))
-	await(ctx, func(resume func()) {
+	if !await(ctx, func(resume func()) {
 		w.after(w.faults.delay(redisCall), func() {
 			if !w.redis.down && !w.faults.hits(w.faults.RedisFails) {
 				for i, e := range entries {
@@ -35,7 +34,9 @@ func (m memory) Seen(ctx context.Context, entries []dedup.Entry) []bool {
 			}
 			w.after(w.faults.delay(redisCall), resume)
 		})
-	})
+	}) {
+		return make([]bool, len(entries))
+	}
 	return seen
 }
 
@@ -59,20 +60,14 @@ func (m memory) Mark(ctx context.Context, entries []dedup.Entry) {
 	})
 }
 
-// place names a record.
-type place struct {
-	part   record.Partition
-	offset int64
-}
-
 // letters is the dead-letter topic.
 type letters struct {
 	world *world
-	count map[place]int
+	count map[*entry]int
 	down  bool
 }
 
-func newLetters(w *world) *letters { return &letters{world: w, count: map[place]int{}} }
+func newLetters(w *world) *letters { return &letters{world: w, count: map[*entry]int{}} }
 
 var errRefused = errors.New("the broker refuses the letter")
 
@@ -84,9 +79,9 @@ func (l *letters) send(letter pipeline.Letter, answer func(error)) {
 		err := errRefused
 		if !refuse && !l.down {
 			err = nil
-			at := place{letter.Record.Partition, letter.Record.Offset}
-			l.count[at]++
-			w.checks.letter(at, letter)
+			e := w.log.all[string(letter.Record.Key)]
+			l.count[e]++
+			w.checks.letter(e, letter)
 		}
 		if err == nil && liar {
 			err = errRefused

@@ -29,17 +29,17 @@ func newOperator(w *world) *operator {
 
 func (o *operator) recreate() {
 	w := o.world
-	if w.faults.closedDoor {
-		return // one operator at a time
+	if w.faults.busy() {
+		return
 	}
 	w.faults.closedDoor = true
 	w.checks.count("indices made again")
 	w.say("operator", "makes %v again, early %v, same name %v", o.entities, o.early, o.sameName)
 	if o.early {
-		o.deleteAndMake(func() { w.after(w.upTo(8*time.Second>>w.rand.IntN(5)), o.stopAll) })
+		o.deleteAndMake(func() { w.after(w.upTo(8*time.Second>>w.rand.IntN(5)), func() { stopAll(w, o.reset) }) })
 		return
 	}
-	o.stopAll()
+	stopAll(w, func() { w.after(w.upTo(3*time.Second), func() { o.deleteAndMake(o.reset) }) })
 }
 
 func (o *operator) deleteAndMake(then func()) {
@@ -63,8 +63,7 @@ func (o *operator) deleteAndMake(then func()) {
 }
 
 // stopAll stops every worker, kindly or not, and goes on when the group is empty.
-func (o *operator) stopAll() {
-	w := o.world
+func stopAll(w *world, then func()) {
 	for _, s := range w.slots {
 		if p := s.running; p != nil {
 			if w.chance(3) {
@@ -79,18 +78,9 @@ func (o *operator) stopAll() {
 		if len(w.group.members) > 0 || slices.ContainsFunc(w.slots, func(s *slot) bool { return s.running != nil && s.running.stopping }) {
 			return true
 		}
-		o.goOn()
+		then()
 		return false
 	})
-}
-
-func (o *operator) goOn() {
-	if o.early {
-		o.reset()
-		return
-	}
-	w := o.world
-	w.after(w.upTo(3*time.Second), func() { o.deleteAndMake(o.reset) })
 }
 
 func (o *operator) reset() {

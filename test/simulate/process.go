@@ -3,42 +3,25 @@ package simulate
 import (
 	"slices"
 	"time"
-
-	"github.com/search-indexer/search-indexer/internal/record"
 )
 
 // terminate is SIGTERM.
 func (p *process) terminate() {
 	p.world.say(p.name, "is told to end")
 	p.stopping = true
-	if p.drain == nil {
-		p.awake(p.shutDown)
-	}
+	p.awake(p.stop)
 }
 
-// shutDown hands everything over and leaves the group.
-func (p *process) shutDown() {
-	if p.drain != nil || p.closed {
-		return
+// leave ends the process once its jobs have ended, or when the time is up, as
+// Worker.leave does.
+func (p *process) leave() {
+	p.closed = true
+	for _, r := range p.waiting {
+		r.Done()
 	}
-	var parts []record.Partition
-	for _, s := range p.machine.Snapshot().Partitions {
-		parts = append(parts, s.Partition)
-	}
-	began := p.world.now
-	p.beginDrain(parts, func() {
-		p.closed = true
-		for _, h := range p.handovers {
-			h()
-		}
-		p.handovers = nil
-		p.leaveBy(began + p.world.cfg.Shutdown)
-	})
-}
-
-// leaveBy ends the process once its jobs have ended, or when the time is up.
-func (p *process) leaveBy(deadline time.Duration) {
-	deadline = max(deadline, p.world.now+time.Second)
+	p.waiting = nil
+	p.giveUp()
+	deadline := max(p.stopped+p.cfg.Shutdown, p.world.now+time.Second)
 	p.world.every(100*time.Millisecond, func() bool {
 		if p.alive && (len(p.jobs) == 0 || p.world.now > deadline) {
 			p.awake(func() { p.exit(len(p.jobs) == 0) })
@@ -84,9 +67,7 @@ func (p *process) freeze(d time.Duration) {
 	w.say(p.name, "is frozen for %s", d)
 	w.checks.count("frozen")
 	p.frozen = true
-	if p.drain != nil {
-		p.drain.frozen = true
-	}
+	p.handover.frozen = true
 	if d > sessionTimeout {
 		w.after(sessionTimeout, func() { p.expel("silent") })
 	}

@@ -56,7 +56,7 @@ func TestSimulation(t *testing.T) {
 	}
 	group.Wait()
 	t.Logf("%d seeds, %d steps: %s", count, steps.Load(), list(seen))
-	if count >= 200 && !t.Failed() {
+	if count >= 1000 && !t.Failed() {
 		everythingHappens(t, seen)
 	}
 }
@@ -81,7 +81,9 @@ func everythingHappens(t *testing.T, seen map[string]int) {
 	for _, what := range []string{
 		"ended dead", "ended deleted", "ended duplicate", "ended indexed", "ended stale", "ended abandoned",
 		"item rejected", "item retry", "letter rejected_by_index", "letters refused", "commit failures", "whole request network",
-		"whole request unavailable", "rebalances", "lost", "drains", "killed", "frozen", "paused", "stalled", "indices made again",
+		"whole request unavailable", "rebalances", "lost", "handovers", "handovers without a commit", "calls given up", "killed", "frozen", "paused", "stalled alias_missing", "indices made again",
+		"holds", "wrong templates", "stalled rejection_flood", "guards overridden", "letters replayed", "aliases led astray",
+		"stalled unsafe_index", "indices rebuilt", "topics made again", "logs cut", "cuts decided", "failed",
 	} {
 		if seen[what] == 0 {
 			t.Errorf("never happened: %s", what)

@@ -2,15 +2,15 @@ package simulate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/handlers"
+	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // slot is the place of one worker. Its process may end and be replaced.
@@ -21,47 +21,57 @@ type slot struct {
 	running *process // nil between two processes
 }
 
-// process is one run of the worker: the loop of pipeline.Worker around a machine.
-// What happens to it while it is frozen happens when it wakes.
+// process is one run of the worker: what pipeline.Worker is around a pipeline.Loop,
+// in virtual time. What happens to it while it is frozen happens when it wakes.
 type process struct {
 	world   *world
 	slot    *slot
 	name    string
+	cfg     pipeline.Config // as the settings were when it started
 	machine *pipeline.Machine
-	work    pipeline.Jobs
+	loop    *pipeline.Loop
+	seen    pipeline.Snapshot // of the machine after its last step
 	member  *member
 	jobs    []*job
+	working context.Context
+	endWork context.CancelFunc
 	alive   bool
 	frozen  bool
 	backlog []func() // what waits for a frozen process
 
-	drain     *drain
-	stopping  bool // told to end
-	closed    bool // its loop has ended; it leaves the group
-	blocked   bool // the loop waits for the commit at the end of a drain
-	inbox     []func()
-	handovers []func() // changes of ownership that wait for the end of a drain
+	stopping bool               // told to end
+	stopped  time.Duration      // when it heard that
+	closed   bool               // its loop has ended; it leaves the group
+	waiting  []stream.Rebalance // until a handover has ended
+	handover handover
 
-	commits commits
-	tickAt  time.Duration
-	writes  map[uint64]pipeline.Write // under way
+	tickAt time.Duration
+	writes [][]index.Action // under way
+}
+
+// handover is what is checked of the handover under way.
+type handover struct {
+	began  time.Duration
+	frozen bool // the process was, meanwhile
 }
 
 // start begins a process, which reads the aliases and joins the group when it can
 // reach the brokers.
 func (s *slot) start() {
 	w := s.world
-	p := &process{world: w, slot: s, alive: true, name: fmt.Sprintf("w%d.%d", s.number, len(s.all)+1), writes: map[uint64]pipeline.Write{}}
+	p := &process{world: w, slot: s, cfg: w.cfg, alive: true, name: fmt.Sprintf("w%d.%d", s.number, len(s.all)+1)}
 	s.all, s.running = append(s.all, p), p
-	p.machine = pipeline.NewMachine(w.cfg, rand.New(rand.NewPCG(w.seed, uint64(s.number*100+len(s.all)))), func(e pipeline.Ending) {
+	p.working, p.endWork = context.WithCancel(context.Background())
+	p.machine = pipeline.NewMachine(p.cfg, rand.New(rand.NewPCG(w.seed, uint64(s.number*100+len(s.all)))), func(e pipeline.Ending) {
 		w.checks.count("ended " + string(e.Result))
 		w.say(p.name, "%s@%d %s", e.Record.Partition, e.Record.Offset, e.Result)
 	})
 	known := &catalog{process: p}
-	p.work = pipeline.Jobs{Decoder: handlers.NewMux(""), Memory: memory{w}, Catalog: known, Writer: writer{p}}
+	jobs := pipeline.Jobs{Decoder: handlers.NewMux(""), Memory: memory{w}, Catalog: known, Writer: writer{p}}
+	p.loop = pipeline.NewLoop(p.machine, jobs, p)
 	p.member = newMember(p)
 	w.say(p.name, "starts")
-	p.spawn(func(ctx context.Context) pipeline.Input {
+	p.Spawn(func(ctx context.Context) pipeline.Input {
 		_, _ = known.Refresh(ctx)
 		w.after(0, p.join)
 		return nil
@@ -99,84 +109,61 @@ func (p *process) later(do func()) {
 	p.world.after(p.world.upTo(2*time.Millisecond), func() { p.awake(do) })
 }
 
-// loop does something in the loop, when that is not blocked.
-func (p *process) loop(do func()) {
-	switch {
-	case p.closed:
-	case p.blocked:
-		p.inbox = append(p.inbox, do)
-	default:
-		do()
-	}
+// take feeds a result or a wish to the loop.
+func (p *process) take(in pipeline.Input) {
+	p.turn(func(now time.Time) { p.loop.Step(now, in) })
 }
 
-func (p *process) take(in pipeline.Input) { p.loop(func() { p.step(in) }) }
-
-// receive is the loop's choice to take records: there is room, and no drain.
+// receive is the loop's choice to take records.
 func (p *process) receive(chunk []record.Record) bool {
-	if p.closed || p.blocked || p.drain != nil || p.stopping || !p.machine.Room() {
+	if p.closed || !p.loop.Room() {
 		return false
 	}
-	p.step(pipeline.Receive{Records: chunk})
+	p.take(pipeline.Receive{Records: chunk})
 	return true
 }
 
-// step feeds the machine, checks it and carries out what it wants.
-func (p *process) step(in pipeline.Input) {
-	if written, ok := in.(pipeline.Written); ok {
-		delete(p.writes, written.Write)
+// rebalance is a change of ownership that reaches the loop.
+func (p *process) rebalance(r stream.Rebalance) {
+	switch {
+	case p.closed:
+		r.Done()
+	case !p.loop.Balancing(): // the loop does not look at it before that has ended
+		p.waiting = append(p.waiting, r)
+	default:
+		p.world.say(p.name, "%s %v", r.Kind, r.Partitions)
+		p.world.checks.count(r.Kind.String())
+		p.handover = handover{began: p.world.now}
+		p.turn(func(now time.Time) { p.loop.Rebalance(now, r) })
+		p.world.checks.rebalanced(p, r)
 	}
-	effects := p.machine.Step(p.world.clock(), in)
+}
+
+// stop is the loop's look at its context.
+func (p *process) stop() {
+	p.stopped = p.world.now
+	if !p.loop.HandingOver() {
+		p.handover = handover{began: p.world.now}
+	}
+	p.turn(p.loop.Stop)
+}
+
+// turn is one turn of the loop, which is checked.
+func (p *process) turn(do func(now time.Time)) {
+	if p.closed {
+		return
+	}
+	do(p.world.clock())
+	p.seen = p.machine.Snapshot()
 	p.world.checks.machine(p)
-	for _, e := range effects {
-		p.carryOut(e)
-	}
 	p.planTick()
-}
-
-func (p *process) carryOut(e pipeline.Effect) {
-	w := p.world
-	switch e := e.(type) {
-	case pipeline.Prepare:
-		p.spawn(func(ctx context.Context) pipeline.Input { return p.work.Prepare(ctx, e) })
-	case pipeline.Write:
-		w.checks.write(p, e)
-		p.writes[e.ID] = e
-		p.spawn(func(ctx context.Context) pipeline.Input { return p.work.Write(ctx, e) })
-	case pipeline.Mark:
-		p.spawn(func(ctx context.Context) pipeline.Input { p.work.Mark(ctx, e); return nil })
-	case pipeline.SendLetter:
-		w.letters.send(e.Letter, func(err error) {
-			p.awake(func() { p.take(pipeline.Delivered{Letter: e.ID, Err: err}) })
-		})
-	case pipeline.Commit:
-		stored := p.member.store(e.Next)
-		p.later(func() {
-			p.commit(func(err error) {
-				p.later(func() { p.take(pipeline.Committed{Err: errors.Join(stored, err)}) })
-			})
-		})
-	case pipeline.Released:
-		p.released(e.Next)
-	case pipeline.Pause:
-		p.pause(e.Partition, true, e.Why)
-	case pipeline.Resume:
-		p.pause(e.Partition, false, "")
-	case pipeline.Stalled:
-		w.checks.count("stalled")
-		w.say(p.name, "stalled: %s", e.Reason)
-	case pipeline.Recovered:
-		w.say(p.name, "recovered after %s", e.After)
-	}
-}
-
-func (p *process) pause(part record.Partition, paused bool, why string) {
-	p.world.say(p.name, "pause %s: %v %s", part, paused, why)
-	if paused {
-		p.world.checks.count("paused")
-	}
-	if c := p.member.owned[part]; c != nil {
-		c.paused = paused
+	switch {
+	case p.loop.Over():
+		p.leave()
+	case len(p.waiting) > 0 && p.loop.Balancing():
+		next := p.waiting[0]
+		p.waiting = p.waiting[1:]
+		p.rebalance(next)
 	}
 }
 
@@ -198,41 +185,4 @@ func (p *process) planTick() {
 func (p *process) tick() {
 	p.tickAt = 0
 	p.take(pipeline.Tick{})
-}
-
-// commits lets one commit of a process run at a time.
-type commits struct {
-	busy    bool
-	waiting []func()
-}
-
-// commit commits what is stored, as Worker.commit does.
-func (p *process) commit(answer func(error)) {
-	c := &p.commits
-	if c.busy {
-		c.waiting = append(c.waiting, func() { p.commit(answer) })
-		return
-	}
-	c.busy = true
-	p.member.commit(func(err error) {
-		c.busy = false
-		if len(c.waiting) > 0 {
-			first := c.waiting[0]
-			c.waiting = c.waiting[1:]
-			first()
-		}
-		answer(err)
-	})
-}
-
-// forget drops a job that has ended.
-func (p *process) forget(j *job) {
-	p.jobs = slices.DeleteFunc(p.jobs, func(o *job) bool { return o == j })
-}
-
-func (p *process) stopJobs() {
-	for _, j := range p.jobs {
-		j.stop()
-	}
-	p.jobs = nil
 }

@@ -84,9 +84,10 @@ func newWorld(seed uint64, out io.Writer) *world {
 func drawConfig(w *world) pipeline.Config {
 	return pipeline.Config{
 		MaxEvents:   1 + w.rand.IntN(12),
-		MaxBytes:    1024 << w.rand.IntN(6),
+		MaxBytes:    4096 << w.rand.IntN(6),
 		MaxWait:     time.Duration(w.rand.IntN(4)) * 50 * time.Millisecond,
 		Concurrency: 1 + w.rand.IntN(4),
+		Guard:       []int{0, 0, 2, 5}[w.rand.IntN(4)],
 		Shutdown:    time.Duration(1+w.rand.IntN(10)) * time.Second,
 	}
 }
@@ -114,8 +115,10 @@ func (w *world) course() {
 			return false
 		}
 		look = w.now + lookInterval
+		w.override()
 		return w.checks.drained()
 	})
+	w.replay()
 	w.checks.end()
 }
 
@@ -157,7 +160,7 @@ func (w *world) say(who, format string, args ...any) { w.trace.say(w.now, who, f
 
 // calm ends all trouble; what is on its way stays so.
 func (w *world) calm() {
-	w.cluster.down, w.cluster.hidden = false, map[string]bool{}
+	w.cluster.down, w.cluster.hidden, w.cluster.wrong = false, map[string]bool{}, map[string]bool{}
 	w.redis.down, w.letters.down, w.group.down = false, false, false
 }
 

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/search-indexer/search-indexer/test/e2e"
+)
+
+// trial is one case.
+type trial struct {
+	about string
+	run   func(context.Context, *stand, *result) error
+}
+
+func cases(o options) map[string]trial {
+	return map[string]trial{
+		"slow":    {fmt.Sprintf("OpenSearch at a tenth of its rate, a backlog of %d MB", o.backlog/1_000_000), slow},
+		"large":   {"a record of 10 MB among normal ones", large},
+		"tiny":    {fmt.Sprintf("10,000 tiny records a second for %d s", o.seconds), tiny},
+		"hot":     {fmt.Sprintf("one entity with %d updates", o.updates), hot},
+		"blocked": {"the index of artists is blocked, posts go on", blocked},
+	}
+}
+
+const filler = "a song of rivers and of rain that fell on all the roofs of the old town "
+
+func post(topic string, id string, version, size int) event {
+	content := strings.Repeat(filler, size/len(filler)+1)[:size]
+	return event{topic, id, fmt.Appendf(nil, `{"event_type":%q,"version":%d,"data":{"post_id":%q,"title":"Post %s","content":%q}}`,
+		topic, version, id, id, content)}
+}
+
+// posts yields n new posts; each tenth is updated too.
+func posts(n, size int, want map[string]int64) iter.Seq[event] {
+	return func(yield func(event) bool) {
+		for i := range n {
+			id := fmt.Sprintf("p%d", i)
+			want[id] = 1
+			if !yield(post("post.created", id, 1, size)) {
+				return
+			}
+			if i%10 == 9 {
+				want[id] = 2
+				if !yield(post("post.updated", id, 2, size)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// slow lets a worker work off a backlog while OpenSearch takes a tenth of what it
+// could, for a minute, and then all.
+func slow(ctx context.Context, s *stand, found *result) error {
+	const size, squeeze = 1000, time.Minute
+	want := map[string]int64{}
+	n := int(s.options.backlog) / (size + 110) * 10 / 11 / 10 * 10
+	total := n + n/10
+	if err := s.publish(ctx, posts(n, size, want)); err != nil {
+		return err
+	}
+	v, err := newValve(s.cluster.URL)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	w, err := s.start(ctx, v.URL, found)
+	if err != nil {
+		return err
+	}
+	began, from := time.Time{}, 0.0
+	rate := func(m e2e.Metrics) float64 { return (ended(m) - from) / time.Since(began).Seconds() }
+	full, throttled, recovered := 0.0, 0.0, time.Duration(0)
+	err = w.until(ctx, func(m e2e.Metrics) bool {
+		switch {
+		case began.IsZero() && ended(m) > 0: // the first requests warm up
+			began, from = time.Now(), ended(m)
+		case full == 0 && !began.IsZero() && time.Since(began) > 3*time.Second:
+			full = rate(m)
+			v.rate.Store(max(int64(full/10), 1))
+			began, from = time.Now(), ended(m)
+		case full > 0 && throttled == 0 && time.Since(began) > squeeze:
+			throttled = rate(m)
+			v.rate.Store(0)
+			began, from = time.Now(), ended(m)
+		case throttled > 0 && recovered == 0 && rate(m) > full/2 && ended(m)-from > full/4:
+			recovered = time.Since(began)
+		}
+		return ended(m) >= float64(total)
+	})
+	if err := w.stop(err); err != nil {
+		return err
+	}
+	found.say("events\t%d", total)
+	found.say("rate free, squeezed\t%.0f/s, %.0f/s", full, throttled)
+	found.say("at half of the free rate again\t%s after the squeeze", recovered.Round(100*time.Millisecond))
+	return errors.Join(s.checkProcess(found), s.checkCommitted(ctx, total), s.checkDocuments(ctx, "posts", want))
+}
+
+// simple publishes events, lets a worker work them off, and compares.
+func (s *stand) simple(ctx context.Context, found *result, events iter.Seq[event], total func() int, want map[string]int64) error {
+	if err := s.publish(ctx, events); err != nil {
+		return err
+	}
+	w, err := s.start(ctx, s.cluster.URL, found)
+	if err != nil {
+		return err
+	}
+	began := time.Time{}
+	err = w.until(ctx, func(m e2e.Metrics) bool {
+		if began.IsZero() && m.Sum("indexer_events_consumed_total") > 0 {
+			began = time.Now()
+		}
+		return all(total())(m)
+	})
+	if err := w.stop(err); err != nil {
+		return err
+	}
+	found.say("events\t%d in %.1f s", total(), time.Since(began).Seconds())
+	return errors.Join(s.checkCommitted(ctx, total()), s.checkDocuments(ctx, "posts", want))
+}
+
+func large(ctx context.Context, s *stand, found *result) error {
+	const n = 2000
+	want := map[string]int64{"large": 1}
+	events := func(yield func(event) bool) {
+		for e := range posts(n, 1000, want) {
+			if !yield(e) || e.key == "p999" && e.topic == "post.created" && !yield(post("post.created", "large", 1, 10_000_000)) {
+				return
+			}
+		}
+	}
+	return s.simple(ctx, found, events, func() int { return n + n/10 + 1 }, want)
+}
+
+func hot(ctx context.Context, s *stand, found *result) error {
+	n := s.options.updates
+	want := map[string]int64{"hot": int64(n)}
+	events := func(yield func(event) bool) {
+		for i := range n {
+			if !yield(post("post.updated", "hot", i+1, 100)) {
+				return
+			}
+		}
+	}
+	if err := s.simple(ctx, found, events, func() int { return n }, want); err != nil {
+		return err
+	}
+	var stats struct {
+		All struct {
+			Primaries struct {
+				Indexing struct {
+					Total int `json:"index_total"`
+				} `json:"indexing"`
+			} `json:"primaries"`
+		} `json:"_all"`
+	}
+	err := s.cluster.Do(ctx, "GET", "/"+s.name+"posts/_stats/indexing", "", &stats)
+	found.say("writes of the document\t%d", stats.All.Primaries.Indexing.Total)
+	return errors.Join(err, s.checkProcess(found))
+}
