@@ -51,8 +51,8 @@ func TestKept(t *testing.T) {
 	}
 	want := []KeptIndex{{Index: kept, Origin: someOrigin(""), Documents: 3}, {Index: closed}}
 	for i := range got {
-		if age := time.Since(got[i].Created); age < 0 || age > time.Hour || (got[i].Bytes > 0) != (got[i].Documents > 0) {
-			t.Errorf("created %s, %d bytes", got[i].Created, got[i].Bytes)
+		if age := time.Since(got[i].Created); age < 0 || age > time.Hour || got[i].Documents > 0 && got[i].Bytes == 0 {
+			t.Errorf("created %s, %d documents in %d bytes", got[i].Created, got[i].Documents, got[i].Bytes)
 		}
 		got[i].Created, got[i].Bytes = time.Time{}, 0
 	}
@@ -120,7 +120,7 @@ func TestDropRacesSwap(t *testing.T) {
 	client := setUp(t, realConfig(t))
 	n := client.names(document.Post)
 	live := behind(t, client, n.Write)
-	for round := range int64(8) {
+	for round := range int64(5) {
 		next := nextAt(t, client, round, live)
 		var swapped, dropped error
 		var group sync.WaitGroup

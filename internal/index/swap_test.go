@@ -22,7 +22,7 @@ import (
 func TestSwapsAtOnce(t *testing.T) {
 	t.Parallel()
 	client := setUp(t, realConfig(t))
-	const rivals = 4
+	const rivals = 3
 	offers := make([][]Swap, rivals)
 	for i := range offers {
 		for _, entity := range Entities() {
