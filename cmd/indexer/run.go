@@ -239,11 +239,27 @@ func (w *worker) ready(ctx context.Context) web.Readiness {
 	for _, stall := range s.Stalled {
 		r.Problems = append(r.Problems, fmt.Sprintf("the index of %ss takes nothing: %s", stall.Entity, stall.Reason))
 	}
-	r.Notes = pausedPartitions(s)
+	r.Notes = append(pausedPartitions(s), w.unfinishedSwaps(ctx)...)
 	if !w.memory.Up() {
 		r.Notes = append(r.Notes, "Redis is down: going on without it, repeated events are written again; check REDIS_URL")
 	}
 	return r
+}
+
+// unfinishedSwaps names the rebuilds that are between swap and done: what went to the
+// old index until the swap may still be missing in the new one.
+func (w *worker) unfinishedSwaps(ctx context.Context) []string {
+	unfinished, err := w.client.Unfinished(ctx)
+	if err != nil {
+		return nil // why OpenSearch can't be asked is among the problems
+	}
+	var notes []string
+	for _, next := range unfinished {
+		if next.Live {
+			notes = append(notes, next.String())
+		}
+	}
+	return notes
 }
 
 func pausedPartitions(s pipeline.Snapshot) []string {

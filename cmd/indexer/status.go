@@ -24,6 +24,7 @@ type overview struct {
 	Group    string        `json:"group"`
 	Topics   []topicStatus `json:"topics"`
 	Indices  []indexStatus `json:"indices"`
+	Rebuilds []string      `json:"rebuilds"` // that are unfinished
 	Letters  *letterStatus `json:"dead_letters"`
 	Problems []string      `json:"problems"`
 }
@@ -113,6 +114,7 @@ func (p *program) look(ctx context.Context, s settings) (overview, error) {
 	ask(&search, &searchErr, func(o *overview, ctx context.Context) error { return o.askOpenSearch(ctx, s) })
 	both.Wait()
 	view.Topics, view.Letters, view.Indices = kafka.Topics, kafka.Letters, search.Indices
+	view.Rebuilds = search.Rebuilds
 	view.Problems = append(append(view.Problems, kafka.Problems...), search.Problems...)
 	return view, errors.Join(kafkaErr, searchErr)
 }
@@ -179,7 +181,7 @@ func (l *letterStatus) count(ctx context.Context, p *program, s settings) error 
 	return nil
 }
 
-// askOpenSearch fills in indices.
+// askOpenSearch fills in indices and rebuilds.
 func (o *overview) askOpenSearch(ctx context.Context, s settings) error {
 	client, err := index.NewClient(s.Index)
 	if err != nil {
@@ -191,6 +193,14 @@ func (o *overview) askOpenSearch(ctx context.Context, s settings) error {
 	indices, err := client.Overview(ctx)
 	if err != nil {
 		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
+	}
+	unfinished, err := client.Unfinished(ctx)
+	if err != nil {
+		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
+	}
+	o.Rebuilds = []string{}
+	for _, next := range unfinished {
+		o.Rebuilds = append(o.Rebuilds, next.String())
 	}
 	o.Indices = make([]indexStatus, len(indices))
 	for i, found := range indices {

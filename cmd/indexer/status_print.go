@@ -28,6 +28,9 @@ func (o overview) print(out io.Writer) error {
 		indexTable = "indices: unknown"
 	}
 	_, err := fmt.Fprintf(out, "%s\n\n%s\n\nconsumer group %s\n%s\n", topicTable, indexTable, o.Group, deadLetters(o.Letters))
+	for _, rebuild := range o.Rebuilds {
+		_, err = fmt.Fprintln(out, rebuild)
+	}
 	for _, problem := range o.Problems {
 		_, err = fmt.Fprintln(out, "problem:", problem)
 	}

@@ -2,11 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/search-indexer/search-indexer/internal/config"
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/index"
 )
 
 // statusJSON is the view that `status --json` prints, by its members.
@@ -42,6 +46,46 @@ func TestStatus(t *testing.T) {
 	topic := env["KAFKA_TOPIC_PREFIX"] + "post.created"
 	if !strings.HasPrefix(lines[0], "TOPIC ") || strings.Join(strings.Fields(lines[1]), " ") != topic+" 2 1 1 1" || !strings.HasPrefix(lines[1], topic) ||
 		len(lines[0]) != len(lines[1]) || !strings.Contains(got.stdout, "\ndead letters: 0 open\n") {
+		t.Errorf("stdout:\n%s", got.stdout)
+	}
+}
+
+// TestUnfinishedRebuilds: status names each; a worker those that went live.
+func TestUnfinishedRebuilds(t *testing.T) {
+	env := fresh(t)
+	indexer(t, env, "", "setup").want(t, exitDone)
+	var cfg index.Config
+	if err := config.Load(t.Context(), env, &cfg); err != nil {
+		t.Fatal(err)
+	}
+	client, err := index.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, err := index.NewCatalog(client).Refresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := client.CreateNext(t.Context(), document.Post, time.Now().Add(time.Hour), index.Origin{State: index.OriginLoading, Owner: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(words string, notes int) {
+		t.Helper()
+		rebuilds, _ := statusJSON(t, env, exitDone)["rebuilds"].([]any)
+		if len(rebuilds) != 1 || !strings.Contains(fmt.Sprint(rebuilds...), words) {
+			t.Errorf("rebuilds %q, want one with %q", rebuilds, words)
+		}
+		if got := (&worker{client: client}).unfinishedSwaps(t.Context()); len(got) != notes {
+			t.Errorf("notes of a worker: %q", got)
+		}
+	}
+	want("rebuild by ann of posts into "+next.Index+" is unfinished", 0)
+	if err := client.Swap(t.Context(), []index.Swap{{From: targets[document.Post].Index, To: next}}); err != nil {
+		t.Fatal(err)
+	}
+	want("rebuild by ann of posts is between swap and done", 1)
+	if got := indexer(t, env, "", "status"); !strings.Contains(got.stdout, "\nrebuild by ann of posts ") {
 		t.Errorf("stdout:\n%s", got.stdout)
 	}
 }

@@ -108,11 +108,11 @@ func reserved(watermark string, size int64) (int64, error) {
 	text := strings.ToLower(watermark)
 	if share, ok := strings.CutSuffix(text, "%"); ok {
 		if used, err := strconv.ParseFloat(share, 64); err == nil {
-			return int64(float64(size) * (1 - used/100)), nil
+			return size - int64(float64(size)*used/100), nil
 		}
 	}
 	if used, err := strconv.ParseFloat(text, 64); err == nil {
-		return int64(float64(size) * (1 - used)), nil
+		return size - int64(float64(size)*used), nil
 	}
 	for i, unit := range []string{"kb", "mb", "gb", "tb", "pb", "b"} {
 		number, ok := strings.CutSuffix(text, unit)

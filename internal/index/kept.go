@@ -17,7 +17,7 @@ type KeptIndex struct {
 	Index     string
 	Origin    Origin
 	Documents int64 // with tombstones; 0 for a closed index
-	Bytes     int64 // on disk, of the primary shards; 0 for a closed index
+	Bytes     int64 // on disk, of the primary shards
 	Created   time.Time
 }
 
@@ -64,7 +64,7 @@ type indexSize struct {
 	} `json:"primaries"`
 }
 
-// sizes returns the open indices behind name by their own names.
+// sizes returns the indices behind name by their own names.
 func (c *Client) sizes(ctx context.Context, name string) (map[string]indexSize, error) {
 	skipClosed := false
 	stats := opensearchapi.IndicesStatsRequest{

@@ -60,8 +60,8 @@ func (c *Client) Swap(ctx context.Context, swaps []Swap) error {
 	return refusal
 }
 
-// Finish ends the rebuild of an index: its origin says done, and its private alias
-// goes. It may be repeated after an error.
+// Finish ends the rebuild of an index: its origin becomes next's with state done, and
+// its private alias goes. It may be repeated after an error.
 func (c *Client) Finish(ctx context.Context, next Next) error {
 	origin := next.Origin
 	origin.State = OriginDone
