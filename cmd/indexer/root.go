@@ -63,6 +63,7 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.runCommand(),
 		p.statusCommand(),
 		p.offsetsCommand(),
+		p.purgeCommand(),
 		p.forgetCommand(),
 		p.produceCommand(),
 		p.dlqCommand(),
