@@ -28,7 +28,7 @@ func (r plainRequest) Do(ctx context.Context, transport opensearchapi.Transport)
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := transport.Perform(req)
+	res, err := transport.Perform(req) //nolint:bodyclose // who sends the request closes it
 	if err != nil {
 		return nil, err
 	}
