@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-security test-short chaos fuzz bench lint fmt clean simulate
+.PHONY: help build docs demo up down stack-status test test-security test-short chaos rolling fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,8 @@ test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \
 	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
 
-test-security: ## run the program against services with TLS, logins and rights (see docs/security.md)
-	go test -tags security -count 1 -timeout $(TEST_TIMEOUT) ./test/security
+test-security: ## of these: the program against services with TLS, logins and rights (docs/security.md)
+	go test -count 1 -timeout $(TEST_TIMEOUT) ./test/security
 
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...
@@ -52,6 +52,10 @@ test-short: ## run the tests that need no services
 chaos: ## publish under faults in an order drawn from a seed, and compare (SEED=, DURATION=10m)
 	CHAOS_SEED=$(SEED) CHAOS_DURATION=$(or $(DURATION),10m) \
 	go test -run '^TestChaos$$' -count 1 -v -timeout 12h ./test/chaos
+
+rolling: up ## restart three workers in turn under load and print what it costs (ROUNDS=3 RATE=1000)
+	@eval "$$(scripts/stack env)" && ROLLING_ROUNDS=$(or $(ROUNDS),3) ROLLING_RATE=$(or $(RATE),1000) \
+	go test -run '^TestRollingRestart$$' -count 1 -v -timeout 1h ./test/e2e
 
 fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 	@set -e; for package in $$(go list ./...); do \
@@ -63,6 +67,7 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 
 bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
+
 simulate: ## run the worker's decisions against SEEDS (100000) random worlds; see docs/simulation.md
 	go test ./test/simulate -run TestSimulation -timeout 2h -v -seeds $(SEEDS)
 
