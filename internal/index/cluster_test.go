@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/test/stack"
@@ -73,28 +72,12 @@ func setUp(t *testing.T, cfg Config) *Client {
 	return client
 }
 
-// anyRequest is a request that the client has no name for.
-type anyRequest struct{ method, path, body string }
-
-func (r anyRequest) Do(ctx context.Context, transport opensearchapi.Transport) (*opensearchapi.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, r.method, r.path, strings.NewReader(r.body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := transport.Perform(req)
-	if err != nil {
-		return nil, err
-	}
-	return &opensearchapi.Response{StatusCode: res.StatusCode, Body: res.Body, Header: res.Header}, nil
-}
-
 // call asks the cluster anything, fails the test where it refuses, and decodes
 // the answer. It outlives the test's context, so it also serves to clean up.
 func call[T any](t *testing.T, c *Client, method, path, body string) T {
 	t.Helper()
 	var out T
-	if err := c.ask(context.WithoutCancel(t.Context()), anyRequest{method, path, body}, &out); err != nil {
+	if err := c.ask(context.WithoutCancel(t.Context()), plainRequest{method, path, body}, &out); err != nil {
 		t.Errorf("%s %s: %v", method, path, err)
 	}
 	return out

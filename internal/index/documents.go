@@ -39,12 +39,12 @@ func (c *Client) Documents(ctx context.Context, index string, entity document.En
 	if err != nil {
 		return nil, err
 	}
-	stored := make([]Stored, len(docs))
-	for i := range docs {
+	stored := make([]Stored, len(ids))
+	for i, id := range ids {
 		if refusal := docs[i].Error; refusal != nil {
 			return nil, fmt.Errorf("read documents of %s: %s", index, refusal.words())
 		}
-		stored[i] = docs[i].as(document.Key{Entity: entity, ID: ids[i]})
+		stored[i] = docs[i].as(document.Key{Entity: entity, ID: id})
 	}
 	return stored, nil
 }

@@ -66,34 +66,34 @@ func TestLockIsHeldByOne(t *testing.T) {
 	mustLock(t, client, "purge")
 }
 
-// TestLockRace: of many who take a lock that never was, or that was forsaken,
-// exactly one has it.
+// TestLockRace: of many who take a lock that never was, or that was forsaken, one
+// has it. On a machine too slow to renew in time it may lose it to another.
 func TestLockRace(t *testing.T) {
 	t.Parallel()
 	client := mustClient(t, realConfig(t))
 	for _, round := range []string{"never was", "forsaken"} {
-		const takers = 8
-		var group sync.WaitGroup
-		locks := make([]*Lock, takers)
-		errs := make([]error, takers)
-		for i := range takers {
-			group.Go(func() {
-				locks[i], errs[i] = client.Lock(t.Context(), LockRequest{Command: strconv.Itoa(i), TTL: testTTL})
+		var takers sync.WaitGroup
+		var mu sync.Mutex
+		var winner *Lock
+		for i := range 8 {
+			takers.Go(func() {
+				l, err := client.Lock(t.Context(), LockRequest{Command: strconv.Itoa(i), TTL: testTTL})
+				var refusal *LockedError
+				if err != nil {
+					if !errors.As(err, &refusal) {
+						t.Errorf("%s: %v", round, err)
+					}
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if winner != nil && winner.Context().Err() == nil {
+					t.Errorf("%s: two have the lock", round)
+				}
+				winner = l
 			})
 		}
-		group.Wait()
-		var winner *Lock
-		for i, l := range locks {
-			var refusal *LockedError
-			switch {
-			case l != nil && winner == nil:
-				winner = l
-			case l != nil:
-				t.Fatalf("%s: two have the lock", round)
-			case !errors.As(errs[i], &refusal):
-				t.Errorf("%s: %v", round, errs[i])
-			}
-		}
+		takers.Wait()
 		if winner == nil {
 			t.Fatalf("%s: nobody has the lock", round)
 		}

@@ -27,28 +27,37 @@ func (r plainRequest) Do(ctx context.Context, transport opensearchapi.Transport)
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := transport.Perform(req)
+	res, err := transport.Perform(req) //nolint:bodyclose // who sends the request closes it
 	if err != nil {
 		return nil, err
 	}
 	return &opensearchapi.Response{StatusCode: res.StatusCode, Body: res.Body, Header: res.Header}, nil
 }
 
-// openPointInTime returns the id of what an index holds now. It is that of the
-// primaries: where replicas copy segments, a refresh does not reach them at once.
-func (c *Client) openPointInTime(ctx context.Context, index string) (string, error) {
+// pointInTime is what an index held at one moment.
+type pointInTime struct {
+	id     string
+	shards int
+}
+
+// openPointInTime holds on to what an index holds now. It is that of the primaries:
+// where replicas copy segments, a refresh does not reach them at once.
+func (c *Client) openPointInTime(ctx context.Context, index string) (pointInTime, error) {
 	var answer struct {
-		ID string `json:"pit_id"`
+		ID     string `json:"pit_id"`
+		Shards struct {
+			Total int `json:"total"`
+		} `json:"_shards"`
 	}
 	path := "/" + index + "/_search/point_in_time?preference=_primary&keep_alive=" + pointInTimeLife
 	err := c.ask(ctx, plainRequest{method: http.MethodPost, path: path}, &answer)
-	return answer.ID, err
+	return pointInTime{answer.ID, answer.Shards.Total}, err
 }
 
 // closePointInTime gives one back, also when ctx has ended. One that can't be given
 // back ends by itself.
-func (c *Client) closePointInTime(ctx context.Context, id string) {
+func (c *Client) closePointInTime(ctx context.Context, at pointInTime) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pointInTimeTimeout)
 	defer cancel()
-	_ = c.ask(ctx, plainRequest{http.MethodDelete, "/_search/point_in_time", `{"pit_id":["` + id + `"]}`}, nil)
+	_ = c.ask(ctx, plainRequest{http.MethodDelete, "/_search/point_in_time", `{"pit_id":["` + at.id + `"]}`}, nil)
 }

@@ -1,11 +1,11 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -17,7 +17,6 @@ import (
 )
 
 const (
-	scanSlices   = 2
 	scanPage     = 500
 	scanPatience = time.Minute // for requests that can't be served just now
 )
@@ -29,41 +28,33 @@ type ScanOptions struct {
 	// Tombstones, where it is set, leaves out all but the tombstones whose
 	// deleted_at is before it.
 	Tombstones time.Time
-	Slices     int // requests side by side, 1 to 1024; 0 for 2
 	Page       int // documents of one answer, 1 to 10000; 0 for 500
 }
 
 // Scan hands every document of an index, as of this moment, to fn: each once, in
 // pages, in no particular order. Of an alias it takes what the alias's filter lets
 // through. What was acknowledged before the call is in it; what is written meanwhile
-// is not, and SeqNo tells whether a document has changed since. fn is never called
-// twice at a time, and its error ends the scan.
+// is not, and SeqNo tells whether a document has changed since. An error of fn ends
+// the scan. The shards are read side by side, so in memory are up to two pages of
+// each.
 //
 // Requests that can't be served just now are repeated for up to a minute. The
 // primary shards have to stay where they are: a moved or restarted one ends the
-// scan with an error. OpenSearch 2.4 is the oldest that can do this. In memory are
-// at most Slices pages.
+// scan with an error. OpenSearch 2.4 is the oldest that can do this.
 func (c *Client) Scan(ctx context.Context, index string, entity document.Entity, o ScanOptions, fn func([]Stored) error) error {
 	if err := c.refresh(ctx, index); err != nil {
 		return fmt.Errorf("refresh %s: %w", index, err)
 	}
-	id, err := c.openPointInTime(ctx, index)
+	at, err := c.openPointInTime(ctx, index)
 	if err != nil {
 		return fmt.Errorf("open a point in time of %s: %w", index, err)
 	}
-	defer c.closePointInTime(ctx, id)
-	if o.Slices == 0 {
-		o.Slices = scanSlices
-	}
+	defer c.closePointInTime(ctx, at)
 	if o.Page == 0 {
 		o.Page = scanPage
 	}
-	s := scan{client: c, entity: entity, options: o, pointInTime: id, fn: fn}
-	group, ctx := errgroup.WithContext(ctx)
-	for slice := range o.Slices {
-		group.Go(func() error { return s.run(ctx, slice) })
-	}
-	if err := group.Wait(); err != nil {
+	s := scan{client: c, entity: entity, options: o, at: at, pages: make(chan []Stored)}
+	if err := s.run(ctx, fn); err != nil {
 		return fmt.Errorf("scan %s: %w", index, err)
 	}
 	return nil
@@ -71,20 +62,42 @@ func (c *Client) Scan(ctx context.Context, index string, entity document.Entity,
 
 // scan is one Scan under way.
 type scan struct {
-	client      *Client
-	entity      document.Entity
-	options     ScanOptions
-	pointInTime string
-
-	mu sync.Mutex // held while fn runs
-	fn func([]Stored) error
+	client  *Client
+	entity  document.Entity
+	options ScanOptions
+	at      pointInTime
+	pages   chan []Stored
 }
 
-// run hands over the documents of one slice.
-func (s *scan) run(ctx context.Context, slice int) error {
+// run hands pages to fn, while the next ones are read.
+func (s *scan) run(ctx context.Context, fn func([]Stored) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	for shard := range s.at.shards {
+		group.Go(func() error { return s.read(ctx, shard) })
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- group.Wait()
+		close(s.pages)
+	}()
+	var failed error
+	for page := range s.pages {
+		if failed == nil {
+			if failed = fn(page); failed != nil {
+				stop()
+			}
+		}
+	}
+	return cmp.Or(failed, <-ended)
+}
+
+// read sends the documents of one shard.
+func (s *scan) read(ctx context.Context, shard int) error {
 	var after jsontext.Value
 	for {
-		hits, err := s.search(ctx, s.query(slice, after))
+		hits, err := s.search(ctx, s.query(shard, after))
 		if err != nil || len(hits) == 0 {
 			return err
 		}
@@ -93,8 +106,10 @@ func (s *scan) run(ctx context.Context, slice int) error {
 			hits[i].Found = true
 			page[i] = hits[i].as(document.Key{Entity: s.entity, ID: hits[i].ID})
 		}
-		if err := s.hand(ctx, page); err != nil {
-			return err
+		select {
+		case s.pages <- page:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		if len(hits) < s.options.Page {
 			return nil
@@ -103,26 +118,20 @@ func (s *scan) run(ctx context.Context, slice int) error {
 	}
 }
 
-// hand calls fn, unless another slice's call was the last.
-func (s *scan) hand(ctx context.Context, page []Stored) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return s.fn(page)
-}
-
-func (s *scan) query(slice int, after jsontext.Value) map[string]any {
+// query asks for the documents of one shard that come after the given one. They are
+// taken in the order in which they lie, which only one shard's have, and which alone
+// lets OpenSearch go on where it was: by _shard_doc (3.3 and later) or in slices of
+// a shard it goes through all that came before, for every page anew.
+func (s *scan) query(shard int, after jsontext.Value) map[string]any {
 	query := map[string]any{
-		"pit":                 map[string]any{"id": s.pointInTime, "keep_alive": pointInTimeLife},
-		"sort":                []string{"_shard_doc"}, // the order in which they lie: nothing is sorted
+		"pit":                 map[string]any{"id": s.at.id, "keep_alive": pointInTimeLife},
+		"sort":                []string{"_doc"},
 		"size":                s.options.Page,
 		"track_total_hits":    false,
 		"seq_no_primary_term": true,
 	}
-	if s.options.Slices > 1 {
-		query["slice"] = map[string]any{"id": slice, "max": s.options.Slices}
+	if s.at.shards > 1 { // as many slices as shards: each is one shard
+		query["slice"] = map[string]any{"id": shard, "max": s.at.shards}
 	}
 	if s.options.IDsOnly {
 		query["_source"] = false

@@ -35,6 +35,7 @@ func works() []work {
 		{command: "setup", args: []string{"setup"}, shows: "search-indexer.dlq"},
 		{command: "produce", args: []string{"produce"}, input: theEntity, shows: "published"},
 		{command: "status", args: []string{"status"}, shows: "dead letter"},
+		{command: "purge", args: []string{"purge"}, shows: "tombstones removed"},
 		{command: "offsets show", args: []string{"offsets", "show"}, shows: "members: none"},
 		{command: "offsets reset", args: []string{"offsets", "reset", "--to", "earliest", "--yes"}, shows: "done;"},
 		{command: "offsets skip", args: []string{"offsets", "skip", "--topic", "post.created", "--partition", "0", "--to", "1", "--yes"}, shows: "done:"},

@@ -136,7 +136,7 @@ func (s *services) searchRoles(passwords map[string]string) {
 	}
 	for prefix, password := range passwords {
 		for _, role := range documented {
-			body := strings.NewReplacer(`"posts`, `"`+prefix+"posts", `"artists`, `"`+prefix+"artists").Replace(role[2])
+			body := strings.NewReplacer(`"posts`, `"`+prefix+"posts", `"artists`, `"`+prefix+"artists", `"indexer-lock`, `"`+prefix+"indexer-lock").Replace(role[2])
 			add("roles", prefix+role[1], json.RawMessage(body))
 			add("internalusers", prefix+role[1], map[string]any{"password": password})
 			add("rolesmapping", prefix+role[1], map[string]any{"users": []string{prefix + role[1]}})
