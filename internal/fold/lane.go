@@ -118,6 +118,9 @@ func (l *lane) add(key document.Key, state document.State) error {
 
 // spill hands all states to Pebble.
 func (l *lane) spill() error {
+	if err := l.fold.scratch.checkRoom(l.held); err != nil {
+		return err
+	}
 	w := writer{db: l.fold.db}
 	for key, value := range l.states {
 		if err := w.add([]byte(key), value); err != nil {
