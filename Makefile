@@ -43,8 +43,8 @@ test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \
 	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
 
-test-security: ## run the program against services with TLS, logins and rights (see docs/security.md)
-	go test -tags security -count 1 -timeout $(TEST_TIMEOUT) ./test/security
+test-security: ## of these: the program against services with TLS, logins and rights (docs/security.md)
+	go test -count 1 -timeout $(TEST_TIMEOUT) ./test/security
 
 test-short: ## run the tests that need no services
 	go test -race -short -timeout 5m ./...

@@ -10,9 +10,10 @@ import (
 
 // ClientTLS returns how a client talks TLS with the PEM files of the settings
 // PREFIX_CA_FILE, PREFIX_CERT_FILE and PREFIX_KEY_FILE. Each may be empty: without
-// an authority the system's are trusted, without a certificate none is shown. That is
-// read at every handshake, so that a renewed one is used without a restart. The
-// error joins what is wrong with all of them, each by its variable's name.
+// an authority the system's are trusted, without a certificate none is shown. Who
+// calls it for each connection uses renewed files without a restart; the certificate
+// alone is read at every handshake in any case. The error joins what is wrong with
+// all of them, each by its variable's name.
 func ClientTLS(prefix, caFile, certFile, keyFile string) (*tls.Config, error) {
 	security := &tls.Config{MinVersion: tls.VersionTLS12}
 	var wrong []error

@@ -12,7 +12,7 @@ import (
 // Config says where the memory is and how long it lasts.
 type Config struct {
 	URL      config.Secret `env:"REDIS_URL, default=redis://localhost:6379/0" doc:"Redis as redis://[user:password@]host:port/database, or rediss:// for TLS. Without Redis the indexer goes on: repeated events are then written again, which changes nothing. The file is read again at every connection, for the user and the password."`
-	CAFile   string        `env:"REDIS_CA_FILE" doc:"File of PEM certificates that the server's certificate must be signed by, with rediss://; empty for the system's."`
+	CAFile   string        `env:"REDIS_CA_FILE" doc:"File of PEM certificates that the server's certificate must be signed by, with rediss://; empty for the system's. It is read again at every connection."`
 	CertFile string        `env:"REDIS_CERT_FILE" doc:"File of the PEM client certificate, which a Redis with TLS asks for unless tls-auth-clients is no; needs REDIS_KEY_FILE. Both are read again at every connection."`
 	KeyFile  string        `env:"REDIS_KEY_FILE" doc:"File of the PEM key of the client certificate; needs REDIS_CERT_FILE."`
 	TTL      time.Duration `env:"DEDUP_TTL, default=24h" doc:"How long a written event is remembered, 1s or more. Each takes about 130 bytes of Redis."`

@@ -3,6 +3,7 @@ package dedup
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,6 +36,14 @@ func openStore(cfg Config) (*store, error) {
 		return nil, cfg.Validate()
 	}
 	options.CredentialsProvider = credentials(cfg.URL)
+	options.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		now, err := cfg.options() // the certificates' files may have been replaced
+		if err != nil {
+			return nil, err
+		}
+		now.DialTimeout = dialTimeout
+		return redis.NewDialer(now)(ctx, network, address)
+	}
 	logging.Disable() // the client would write to stderr past our log; states are logged by Memory
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = dialTimeout, replyTimeout, replyTimeout
 	options.ContextTimeoutEnabled = true

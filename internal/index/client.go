@@ -86,7 +86,8 @@ func newTransport(cfg Config) (*http.Transport, error) {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSClientConfig:     security,
+		DialTLSContext:      cfg.dialTLS,
+		TLSClientConfig:     security, // for a proxy, behind which the transport dials itself
 		TLSHandshakeTimeout: dialTimeout,
 		MaxIdleConnsPerHost: connsPerHost,
 		IdleConnTimeout:     idleTimeout,

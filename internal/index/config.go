@@ -18,7 +18,7 @@ type Config struct {
 	URLs            []string      `env:"OPENSEARCH_URLS, default=http://localhost:9200" doc:"Addresses of the nodes, separated by commas; http:// or https://, without user and password. Requests go to them in turn."`
 	Username        string        `env:"OPENSEARCH_USERNAME" doc:"User for basic authentication; empty for none."`
 	Password        config.Secret `env:"OPENSEARCH_PASSWORD" doc:"Password for basic authentication. The file is read again whenever the password is refused."`
-	CAFile          string        `env:"OPENSEARCH_CA_FILE" doc:"File of PEM certificates that the nodes' certificates must be signed by; empty for the system's."`
+	CAFile          string        `env:"OPENSEARCH_CA_FILE" doc:"File of PEM certificates that the nodes' certificates must be signed by; empty for the system's. It is read again at every connection."`
 	CertFile        string        `env:"OPENSEARCH_CERT_FILE" doc:"File of the PEM client certificate; needs OPENSEARCH_KEY_FILE. Both are read again at every connection."`
 	KeyFile         string        `env:"OPENSEARCH_KEY_FILE" doc:"File of the PEM key of the client certificate; needs OPENSEARCH_CERT_FILE."`
 	AWSRegion       string        `env:"OPENSEARCH_AWS_REGION" doc:"Region of an Amazon OpenSearch Service domain: requests are signed with SigV4 by the credentials of the AWS environment (variables, profile, role). Empty for no signing."`

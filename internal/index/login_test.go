@@ -87,6 +87,21 @@ func TestDistrustNamesItsSetting(t *testing.T) {
 	}
 }
 
+func TestAuthorityIsReadAgain(t *testing.T) {
+	trusted, other := selfSigned(t, "127.0.0.1", time.Hour), selfSigned(t, "10.9.8.7", time.Hour)
+	file := caFile(t, other)
+	client := mustClient(t, Config{URLs: []string{serveTLS(t, trusted, tls.NoClientCert)}, CAFile: file})
+	if got := NewWriter(client).Write(t.Context(), "x", posts(1))[0]; got.Reason != ReasonTLS {
+		t.Fatalf("outcome %+v with another authority", got)
+	}
+	if err := os.Rename(caFile(t, trusted), file); err != nil {
+		t.Fatal(err)
+	}
+	if got := NewWriter(client).Write(t.Context(), "x", posts(1))[0]; got.Result != Written {
+		t.Errorf("outcome %+v with the right authority", got)
+	}
+}
+
 func serveTLS(t *testing.T, certificate tls.Certificate, clients tls.ClientAuthType) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { acceptAll(w, "\n\n") }))

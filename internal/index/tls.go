@@ -1,12 +1,26 @@
 package index
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 )
+
+// dialTLS connects with the authorities and the certificate that the files hold now,
+// so that renewed ones need no restart.
+func (c Config) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	security, err := c.tls()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return (&tls.Dialer{Config: security}).DialContext(ctx, network, address)
+}
 
 // trustError is a connection that failed because one side does not trust the other.
 type trustError struct {
@@ -43,8 +57,8 @@ func distrust(err error) string {
 	// Of the alerts that a server sends, crypto/tls exports no type.
 	case strings.Contains(err.Error(), "remote error: tls:"):
 		return "the server refuses this client's certificate: check that OPENSEARCH_CERT_FILE is set, has not expired and is signed by an authority that the server trusts"
-	case strings.Contains(err.Error(), "OPENSEARCH_CERT_FILE"):
-		return "put a certificate and its key there"
+	case strings.Contains(err.Error(), "OPENSEARCH_CA_FILE"), strings.Contains(err.Error(), "OPENSEARCH_CERT_FILE"):
+		return "put what it names there"
 	}
 	return ""
 }

@@ -25,7 +25,7 @@ type Config struct {
 	SASLMechanism    string            `env:"KAFKA_SASL_MECHANISM" doc:"With SASL_PLAINTEXT or SASL_SSL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."`
 	SASLUsername     string            `env:"KAFKA_SASL_USERNAME" doc:"User name for PLAIN and SCRAM; client id for OAUTHBEARER."`
 	SASLPassword     config.Secret     `env:"KAFKA_SASL_PASSWORD" doc:"Password for PLAIN and SCRAM; its file is read again whenever the password is refused. Client secret for OAUTHBEARER (OIDC), whose sasl.oauthbearer.token.endpoint.url goes into KAFKA_OPTIONS."`
-	CAFile           string            `env:"KAFKA_CA_FILE" doc:"PEM file with the certificate authorities to trust for SSL; empty trusts the system's."`
+	CAFile           string            `env:"KAFKA_CA_FILE" doc:"PEM file with the certificate authorities to trust for SSL; empty trusts the system's. This and the next two are read again when one side refuses the other."`
 	CertFile         string            `env:"KAFKA_CERT_FILE" doc:"PEM file with this client's certificate, where the brokers ask for one; needs KAFKA_KEY_FILE."`
 	KeyFile          string            `env:"KAFKA_KEY_FILE" doc:"PEM file with the private key of KAFKA_CERT_FILE."`
 	DLQTopic         string            `env:"KAFKA_DLQ_TOPIC, default=search-indexer.dlq" doc:"Topic for dead letters; the prefix is not put in front."`

@@ -41,6 +41,7 @@ type Consumer struct {
 	chunk    chunk
 	fatal    error
 	login    *login
+	made     fingerprint       // of what the client was made with
 	outworn  bool              // the client is to be replaced
 	topicIDs map[string]string // of what the client has read, by the topic's name
 	missing  map[string]bool
@@ -66,6 +67,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		trouble: map[string]string{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
 		committed: map[record.Partition]int64{}, topicIDs: map[string]string{},
 	}
+	c.made = cfg.fingerprint() // before the client reads the files
 	client, admin, err := newClient(cfg, log, &c.logs)
 	if err != nil {
 		return nil, err

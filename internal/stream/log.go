@@ -47,7 +47,7 @@ func (c *Consumer) complain(e kafka.Error) {
 			c.log.Warn().Err(err).Msg("use the new password of KAFKA_SASL_PASSWORD_FILE")
 		}
 	case distrusts(e):
-		c.worry(troubleTLS, "Kafka cannot be talked to safely: "+essence(e)+"; check KAFKA_CA_FILE, KAFKA_CERT_FILE, the names in KAFKA_BROKERS, and how long the certificates are valid; trying on")
+		c.worry(troubleTLS, "Kafka cannot be talked to safely: "+essence(e)+"; check KAFKA_CA_FILE and KAFKA_CERT_FILE (changed ones are read by themselves), the names in KAFKA_BROKERS, and how long the certificates are valid; trying on")
 	case code == kafka.ErrAllBrokersDown:
 		c.worry(troubleAway, c.unreachable())
 	case isUnreachable(e): // one broker of several
@@ -84,6 +84,13 @@ func (c *Consumer) worry(kind, words string) {
 	if !known {
 		c.log.Warn().Msg(words)
 	}
+}
+
+// refused tells that the brokers refuse this client, or it them.
+func (c *Consumer) refused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trouble[troubleLogin] != "" || c.trouble[troubleTLS] != ""
 }
 
 func (c *Consumer) unreachable() string {

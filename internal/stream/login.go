@@ -20,7 +20,7 @@ type login struct {
 }
 
 // newLogin returns the login of a client, whose SetSaslCredentials is set. With
-// OAUTHBEARER the client (2.15) keeps the secret that it was made with.
+// OAUTHBEARER that does nothing: see fingerprint.
 func newLogin(cfg Config, set func(username, password string) error) *login {
 	return &login{username: cfg.SASLUsername, set: set, password: cfg.SASLPassword}
 }

@@ -99,6 +99,13 @@ func (c *Consumer) doubt() {
 
 // takeUp acts on findings, on the polling goroutine.
 func (c *Consumer) takeUp(ctx context.Context, f findings) {
+	if c.refused() {
+		if _, outdated := c.cfg.outdated(c.made); outdated {
+			c.log.Info().Msg("the files of certificates or of the client secret have changed: joining the group anew with them")
+			c.retire(ctx, nil)
+			return
+		}
+	}
 	c.report(f)
 	if remade := c.remade(f.topics); len(remade) > 0 {
 		c.log.Warn().Strs("topics", remade).

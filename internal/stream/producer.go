@@ -16,10 +16,16 @@ import (
 // Producer writes records, acknowledged by all in-sync replicas, in order and once
 // each (idempotence) as long as the process lives. It is safe for concurrent use.
 type Producer struct {
-	client     *kafka.Producer
+	cfg        Config
+	log        zerolog.Logger
 	connection *connection
-	logs       sync.WaitGroup
-	done       chan struct{} // closed when every delivery has been reported
+	clients    sync.WaitGroup // their goroutines: logs, reports, and ends of those that were replaced
+	refused    atomic.Bool    // the brokers refuse the client, or it them
+
+	mu     sync.RWMutex
+	client *kafka.Producer // another one after renew
+	made   fingerprint     // of what it was made with
+
 	// pending counts the records whose delivered has not returned yet: the client
 	// forgets a record when it hands its report over.
 	pending atomic.Int64
@@ -33,16 +39,54 @@ type Delivered = func(partition int32, offset int64, err error)
 // NewProducer makes a producer. No broker needs to answer yet; an error means that
 // the settings are wrong.
 func NewProducer(cfg Config, log zerolog.Logger) (*Producer, error) {
-	properties := cfg.producerProperties()
+	p := &Producer{cfg: cfg, log: log, connection: &connection{}}
+	if err := p.start(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// start makes the client. It needs p.mu, or that nobody else knows of p.
+func (p *Producer) start() error {
+	p.made = p.cfg.fingerprint() // before the client reads the files
+	properties := p.cfg.producerProperties()
 	properties["go.logs.channel.enable"] = true
 	client, err := kafka.NewProducer(&properties)
 	if err != nil {
-		return nil, fmt.Errorf("make Kafka producer: %w", err)
+		return fmt.Errorf("make Kafka producer: %w", err)
 	}
-	p := &Producer{client: client, connection: &connection{}, done: make(chan struct{})}
-	p.logs.Go(func() { forwardLogs(client.Logs(), log, p.connection) })
-	go p.report(newLogin(cfg, client.SetSaslCredentials), log)
-	return p, nil
+	p.client = client
+	p.clients.Go(func() { forwardLogs(client.Logs(), p.log, p.connection) })
+	login := newLogin(p.cfg, client.SetSaslCredentials)
+	p.clients.Go(func() { p.report(client, login) })
+	return nil
+}
+
+// renew replaces a client that is refused, where its files have changed. What the
+// old one has not delivered it gives up, so that its sender sends it again.
+func (p *Producer) renew() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cfg, outdated := p.cfg.outdated(p.made)
+	if !outdated {
+		return nil
+	}
+	old := p.client
+	p.cfg = cfg
+	if err := p.start(); err != nil {
+		return err
+	}
+	p.refused.Store(false)
+	p.clients.Go(func() { _ = giveUp(old) })
+	return nil
+}
+
+// giveUp ends a client; each record's delivered is told.
+func giveUp(client *kafka.Producer) error {
+	err := client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
+	client.Flush(int(purgeWait.Milliseconds())) // fetches the reports of the purge
+	client.Close()
+	return err
 }
 
 // Send queues a record: for the partition of its key (murmur2, as the JVM's
@@ -53,9 +97,16 @@ func NewProducer(cfg Config, log zerolog.Logger) (*Producer, error) {
 func (p *Producer) Send(ctx context.Context, r *record.Record, delivered Delivered) error {
 	message := toMessage(r)
 	message.Opaque = delivered
+	if p.refused.Load() {
+		if err := p.renew(); err != nil {
+			return err
+		}
+	}
 	p.pending.Add(1)
 	for {
+		p.mu.RLock()
 		err := p.client.Produce(message, nil)
+		p.mu.RUnlock()
 		if codeOf(err) != kafka.ErrQueueFull {
 			if err != nil {
 				p.pending.Add(-1)
@@ -78,7 +129,9 @@ const queueWait = 5 * time.Millisecond
 // or ctx ends.
 func (p *Producer) Flush(ctx context.Context) error {
 	for p.pending.Load() > 0 {
+		p.mu.RLock()
 		p.client.Flush(int(flushStep.Milliseconds()))
+		p.mu.RUnlock()
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("flush %d records: %w", p.pending.Load(), ctx.Err())
@@ -96,21 +149,17 @@ const (
 // Close gives up what is not delivered (each record's delivered is told) and
 // frees the client. Flush before it; send nothing after it.
 func (p *Producer) Close() error {
-	err := p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
-	p.client.Flush(int(purgeWait.Milliseconds())) // fetches the reports of the purge
-	p.client.Close()
-	p.logs.Wait()
-	<-p.done
+	err := giveUp(p.client)
+	p.clients.Wait()
 	if err != nil {
 		return fmt.Errorf("give up unsent records: %w", err)
 	}
 	return nil
 }
 
-// report tells each record's fate, until Close.
-func (p *Producer) report(login *login, log zerolog.Logger) {
-	defer close(p.done)
-	for event := range p.client.Events() {
+// report tells the fate of each of the client's records, until that is closed.
+func (p *Producer) report(client *kafka.Producer, login *login) {
+	for event := range client.Events() {
 		switch e := event.(type) {
 		case *kafka.Message:
 			if delivered, ok := e.Opaque.(Delivered); ok && delivered != nil {
@@ -118,11 +167,14 @@ func (p *Producer) report(login *login, log zerolog.Logger) {
 			}
 			p.pending.Add(-1)
 		case kafka.Error:
-			log.Debug().Err(e).Msg("Kafka producer") // each record's own error says it too
+			p.log.Debug().Err(e).Msg("Kafka producer") // each record's own error says it too
 			if refusesLogin(e.Code()) {
 				if err := login.renew(); err != nil {
-					log.Warn().Err(err).Msg("use the new password of KAFKA_SASL_PASSWORD_FILE")
+					p.log.Warn().Err(err).Msg("use the new password of KAFKA_SASL_PASSWORD_FILE")
 				}
+			}
+			if refusesLogin(e.Code()) || distrusts(e) {
+				p.refused.Store(true)
 			}
 		}
 	}

@@ -182,6 +182,8 @@ func (p *pass) reach(id record.Partition, next int64) error {
 // judge tells trouble that passes from what ends the reading.
 func (p *pass) judge(e kafka.Error) error {
 	switch {
+	case e.Code() == kafka.ErrGroupAuthorizationFailed:
+		// The client asks who coordinates its group.id (2.15), which it need not know.
 	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrLogTruncation:
 		return fmt.Errorf("the log was cut, or its topic made again, while it was read; read it anew: %w", e)
 	case !isUnreachable(e) || e.IsFatal():

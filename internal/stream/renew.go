@@ -63,6 +63,7 @@ func (c *Consumer) renew(ctx context.Context) error {
 		return fmt.Errorf("leave the consumer group to join it anew: %w", err)
 	}
 	c.cfg.SASLPassword, _ = c.cfg.SASLPassword.Renew() // as login may have done for the old client
+	c.made = c.cfg.fingerprint()
 	client, admin, err := newClient(c.cfg, c.log, &c.logs)
 	if err != nil {
 		return err

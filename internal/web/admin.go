@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/search-indexer/search-indexer/internal/config"
 )
@@ -30,19 +31,34 @@ type refusal struct {
 }
 
 // authorized lets requests with the bearer token through.
-func authorized(token config.Secret, next http.Handler) http.Handler {
-	// Digests have one length, so that comparing tells nothing of the token's.
-	want := sha256.Sum256([]byte(token.Reveal()))
+func authorized(token *adminToken, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kind, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(given))
-		if !strings.EqualFold(kind, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		if !strings.EqualFold(kind, "Bearer") || !token.is(given) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			respond(w, http.StatusUnauthorized, refusal{"send the token of ADMIN_TOKEN as Authorization: Bearer TOKEN"})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// adminToken is the token as its file holds it now: one that was replaced opens
+// nothing any more. It is safe for concurrent use.
+type adminToken struct {
+	mu     sync.Mutex
+	secret config.Secret
+}
+
+// is compares in a time that tells nothing: digests have one length.
+func (t *adminToken) is(given string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now, _ := t.secret.Renew(); len(now.Reveal()) >= shortestToken {
+		t.secret = now
+	}
+	want, got := sha256.Sum256([]byte(t.secret.Reveal())), sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 // pause heeds POST ?topic=T&partition=P. The worker takes the wish up in its turn,

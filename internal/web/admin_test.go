@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -117,6 +119,33 @@ func TestNoAdminWithoutToken(t *testing.T) {
 	for _, authorization := range []string{"", "Bearer ", "Bearer " + token} {
 		if resp, _ := post(t, url+"/admin/pause?topic=post.created&partition=3", authorization); resp.StatusCode != 404 || len(*told) > 0 {
 			t.Errorf("with %q: %d, told %v", authorization, resp.StatusCode, *told)
+		}
+	}
+}
+
+// A replaced token counts at once, and the old one no more; a file that is being
+// written, or holds what could be guessed, changes nothing.
+func TestTokenIsReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	var cfg web.Config
+	var url string
+	const first, second = "first-0123456789", "second-0123456789"
+	for i, step := range []struct{ file, good, bad string }{
+		{first, first, second}, {second, second, first}, {"", second, first}, {"short", second, "short"},
+	} {
+		if err := os.WriteFile(file, []byte(step.file+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if err := config.Load(t.Context(), config.Environment{"HTTP_ADDR": ":0", "ADMIN_TOKEN_FILE": file}, &cfg); err != nil {
+				t.Fatal(err)
+			}
+			url, _ = serveAdmin(t, cfg.AdminToken)
+		}
+		for token, want := range map[string]int{step.good: 202, step.bad: 401} {
+			if resp, _ := post(t, url+"/admin/pause?topic=post.created&partition=3", "Bearer "+token); resp.StatusCode != want {
+				t.Errorf("with %q in the file: %q is answered %d, want %d", step.file, token, resp.StatusCode, want)
+			}
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics and /status are served, as host:port. Only /admin asks for a token, so keep it inside the cluster."`
 	// AdminToken opens /admin; where it is empty, there is no /admin.
-	AdminToken config.Secret `env:"ADMIN_TOKEN" doc:"Opens POST /admin/pause and /admin/resume to those who send it as a bearer token, 16 bytes or more; empty for no such address. It crosses the network in clear unless a proxy adds TLS."`
+	AdminToken config.Secret `env:"ADMIN_TOKEN" doc:"Opens POST /admin/pause and /admin/resume to those who send it as a bearer token, 16 bytes or more; empty for no such address. The file is read again at every request. It crosses the network in clear unless a proxy adds TLS."`
 }
 
 // Validate names every wrong setting.
@@ -121,8 +121,9 @@ func (v Views) routes(admin config.Secret) http.Handler {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(v.Metrics, promhttp.HandlerOpts{}))
 	if admin.IsSet() && v.Pause != nil {
-		mux.Handle("POST /admin/pause", authorized(admin, v.pause(true)))
-		mux.Handle("POST /admin/resume", authorized(admin, v.pause(false)))
+		token := &adminToken{secret: admin}
+		mux.Handle("POST /admin/pause", authorized(token, v.pause(true)))
+		mux.Handle("POST /admin/resume", authorized(token, v.pause(false)))
 	}
 	return mux
 }

@@ -1,11 +1,12 @@
-//go:build security
-
 package security
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,100 +24,137 @@ func page(t *testing.T) string {
 	return string(text)
 }
 
-// setPassword gives a Kafka user of SCRAM a password.
-func (s *services) setPassword(user, password string) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	result, err := s.broker.AlterUserScramCredentials(ctx, []kafka.UserScramCredentialUpsertion{{
-		User: user, Password: []byte(password),
-		ScramCredentialInfo: kafka.ScramCredentialInfo{Mechanism: kafka.ScramMechanismSHA512, Iterations: 4096},
-	}}, nil)
-	if err != nil || result.Errors[user].Code() != kafka.ErrNoError {
-		s.t.Fatalf("set the password of %s: %v %v", user, err, result.Errors)
-	}
+// rights are a row of the page's table: what one command needs.
+type rights struct {
+	rules []rule
+	role  string // in OpenSearch; empty for none
 }
 
-// acls are the page's rules for a user, for the topics and groups of a prefix and
-// in the name of another user.
-func (s *services) acls(documented, prefix, user string) kafka.ACLBindings {
-	s.t.Helper()
-	flag := regexp.MustCompile(`--(operation|topic|group|resource-pattern-type) (\S+)`)
-	var found kafka.ACLBindings
-	for line := range strings.Lines(page(s.t)) {
-		if !strings.HasPrefix(line, "kafka-acls --add --allow-principal User:"+documented+" ") {
+// rule is one operation on the resources of a column.
+type rule struct {
+	operation string
+	resources []kafka.ACLBinding
+}
+
+// documented returns the row of a command, for the topics and groups of a prefix.
+func documented(t *testing.T, command, prefix string) rights {
+	t.Helper()
+	topic := func(name string, pattern kafka.ResourcePatternType) kafka.ACLBinding {
+		return kafka.ACLBinding{Type: kafka.ResourceTopic, Name: prefix + name, ResourcePatternType: pattern}
+	}
+	columns := [][]kafka.ACLBinding{
+		{topic("post.", kafka.ResourcePatternTypePrefixed), topic("artist.", kafka.ResourcePatternTypePrefixed)},
+		{topic("search-indexer.dlq", kafka.ResourcePatternTypeLiteral)},
+		{topic("search-indexer.dlq.done", kafka.ResourcePatternTypeLiteral)},
+		{{Type: kafka.ResourceGroup, Name: prefix + "search-indexer", ResourcePatternType: kafka.ResourcePatternTypeLiteral}},
+	}
+	const role = 5 // the cell behind them
+	for line := range strings.Lines(page(t)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != role+1 || !strings.Contains(cells[0], "`"+command+"`") {
 			continue
 		}
-		rule := kafka.ACLBinding{
-			Principal: "User:" + user, Host: "*", PermissionType: kafka.ACLPermissionTypeAllow, ResourcePatternType: kafka.ResourcePatternTypeLiteral,
-		}
-		var operations []string
-		for _, match := range flag.FindAllStringSubmatch(line, -1) {
-			switch match[1] {
-			case "operation":
-				operations = append(operations, match[2])
-			case "topic":
-				rule.Type, rule.Name = kafka.ResourceTopic, prefix+match[2]
-			case "group":
-				rule.Type, rule.Name = kafka.ResourceGroup, prefix+match[2]
-			case "resource-pattern-type":
-				rule.ResourcePatternType = kafka.ResourcePatternTypePrefixed
+		found := rights{role: strings.Trim(cells[role], " `")}
+		for i, resources := range columns {
+			for operation := range strings.FieldsFuncSeq(cells[i+1], func(r rune) bool { return r == ' ' || r == ',' }) {
+				found.rules = append(found.rules, rule{operation, resources})
 			}
 		}
-		for _, operation := range operations {
-			var err error
-			one := rule
-			if one.Operation, err = kafka.ACLOperationFromString(strings.ReplaceAll(operation, "DescribeConfigs", "Describe_Configs")); err != nil {
-				s.t.Fatal(err)
-			}
-			found = append(found, one)
-		}
+		return found
 	}
-	if len(found) == 0 {
-		s.t.Fatalf("docs/security.md has no ACLs for %s", documented)
-	}
-	return found
+	t.Fatalf("docs/security.md has no rights of %q", command)
+	return rights{}
 }
 
-// allow gives a Kafka user rules.
-func (s *services) allow(rules kafka.ACLBindings) {
+// allow gives a Kafka user the rules.
+func (s *services) allow(user string, rules []rule) {
 	s.t.Helper()
+	var bindings kafka.ACLBindings
+	for _, r := range rules {
+		operation, err := kafka.ACLOperationFromString(strings.ReplaceAll(r.operation, "DescribeConfigs", "Describe_Configs"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, binding := range r.resources {
+			binding.Principal, binding.Host = "User:"+user, "*"
+			binding.Operation, binding.PermissionType = operation, kafka.ACLPermissionTypeAllow
+			bindings = append(bindings, binding)
+		}
+	}
+	if len(bindings) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	results, err := s.broker.CreateACLs(ctx, rules)
+	results, err := s.broker.CreateACLs(ctx, bindings)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	for i, result := range results {
 		if result.Error.Code() != kafka.ErrNoError {
-			s.t.Fatalf("%+v: %v", rules[i], result.Error)
+			s.t.Fatalf("%+v: %v", bindings[i], result.Error)
 		}
 	}
 }
 
-// role makes the page's role for a command under a prefix of indices.
-func (s *services) role(documented, prefix string) {
+// setPassword gives Kafka users of SCRAM a password.
+func (s *services) setPassword(password string, users ...string) {
 	s.t.Helper()
-	_, after, found := strings.Cut(page(s.t), "/roles/"+documented+"`)")
-	_, after, block := strings.Cut(after, "```json\n")
-	body, _, end := strings.Cut(after, "```")
-	if !found || !block || !end {
-		s.t.Fatalf("docs/security.md has no role %s", documented)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var wanted []kafka.UserScramCredentialUpsertion
+	for _, user := range users {
+		wanted = append(wanted, kafka.UserScramCredentialUpsertion{
+			User: user, Password: []byte(password),
+			ScramCredentialInfo: kafka.ScramCredentialInfo{Mechanism: kafka.ScramMechanismSHA512, Iterations: 4096},
+		})
 	}
-	body = strings.NewReplacer(`"posts`, `"`+prefix+"posts", `"artists`, `"`+prefix+"artists").Replace(body)
-	s.put("/_plugins/_security/api/roles/"+prefix+documented, body)
+	result, err := s.broker.AlterUserScramCredentials(ctx, wanted, nil)
+	if err != nil {
+		s.t.Fatalf("set passwords: %v", err)
+	}
+	for user, refusal := range result.Errors {
+		if refusal.Code() != kafka.ErrNoError {
+			s.t.Fatalf("set the password of %s: %v", user, refusal)
+		}
+	}
 }
 
-// give maps the role of a prefix to users.
-func (s *services) give(documented, prefix string, users ...string) {
+// searchRoles makes the page's roles for each prefix of indices, a user of the same
+// name for each, and maps one to the other: with one change of the plugin's own index
+// for each kind of thing, as it takes only one change at a time.
+func (s *services) searchRoles(passwords map[string]string) {
 	s.t.Helper()
-	s.put("/_plugins/_security/api/rolesmapping/"+prefix+documented, `{"users":["`+strings.Join(users, `","`)+`"]}`)
+	pattern := regexp.MustCompile("(?s)/roles/(indexer-[a-z]+)`\\).*?```json\n(.*?)```")
+	documented := pattern.FindAllStringSubmatch(page(s.t), -1)
+	if len(documented) == 0 {
+		s.t.Fatal("docs/security.md has no roles")
+	}
+	changes := map[string][]map[string]any{}
+	add := func(kind, name string, value any) {
+		changes[kind] = append(changes[kind], map[string]any{"op": "add", "path": "/" + name, "value": value})
+	}
+	for prefix, password := range passwords {
+		for _, role := range documented {
+			body := strings.NewReplacer(`"posts`, `"`+prefix+"posts", `"artists`, `"`+prefix+"artists").Replace(role[2])
+			add("roles", prefix+role[1], json.RawMessage(body))
+			add("internalusers", prefix+role[1], map[string]any{"password": password})
+			add("rolesmapping", prefix+role[1], map[string]any{"users": []string{prefix + role[1]}})
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(changes)) { // so a mapping comes after its role
+		body, err := json.Marshal(changes[kind])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.change("PATCH", "/_plugins/_security/api/"+kind, string(body))
+	}
 }
 
-// searchUser makes an OpenSearch user, or gives one another password.
-func (s *services) searchUser(name, password string) {
+// give maps the worker's role of a prefix to users.
+func (s *services) give(prefix string, users ...string) {
 	s.t.Helper()
-	s.put("/_plugins/_security/api/internalusers/"+name, `{"password":"`+password+`"}`)
+	s.change("PUT", "/_plugins/_security/api/rolesmapping/"+prefix+"indexer-run", `{"users":["`+strings.Join(users, `","`)+`"]}`)
 }
 
 // redisUser applies the page's rule to a user of Redis.

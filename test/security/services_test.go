@@ -1,5 +1,3 @@
-//go:build security
-
 package security
 
 import (
@@ -11,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +23,8 @@ import (
 )
 
 const (
+	patience = 2 * time.Minute
+
 	soon = 24 * time.Hour
 	past = -time.Hour
 )
@@ -34,6 +36,8 @@ type services struct {
 	trust *authority
 	dir   string // of clients' certificates
 	ca    string // file of the authority
+
+	indexer string // the program
 
 	stack  *stack.Instance
 	broker *kafka.AdminClient
@@ -51,6 +55,10 @@ func startServices(t *testing.T) *services {
 	s.configureOpenSearch(folder)
 	s.configureRedis(folder)
 	s.stack = stack.Configured(t, folder, stack.KafkaService, stack.OpenSearchService, stack.RedisService)
+	s.indexer = filepath.Join(t.TempDir(), "indexer")
+	if out, err := exec.Command("go", "build", "-o", s.indexer, "../../cmd/indexer").CombinedOutput(); err != nil {
+		t.Fatalf("build cmd/indexer: %v\n%s", err, out)
+	}
 	var err error
 	if s.broker, err = kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": s.stack.Kafka}); err != nil {
 		t.Fatal(err)
@@ -96,6 +104,26 @@ super.users=User:ANONYMOUS
 `))
 }
 
+// renewBroker gives the listener whose certificate has expired that of the others.
+func (s *services) renewBroker() {
+	s.t.Helper()
+	const setting = "ssl.keystore.location"
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	broker := kafka.ConfigResource{Type: kafka.ResourceBroker, Name: "1"}
+	found, err := s.broker.DescribeConfigs(ctx, []kafka.ConfigResource{broker})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	broker.Config = []kafka.ConfigEntry{{
+		Name: "listener.name.expired." + setting, Value: found[0].Config[setting].Value, IncrementalOperation: kafka.AlterConfigOpTypeSet,
+	}}
+	done, err := s.broker.IncrementalAlterConfigs(ctx, []kafka.ConfigResource{broker})
+	if err != nil || done[0].Error.Code() != kafka.ErrNoError {
+		s.t.Fatalf("renew the broker's certificate: %v %v", err, done)
+	}
+}
+
 func (s *services) configureOpenSearch(folder string) {
 	s.trust.files(folder, "opensearch/node", "node", soon)
 	s.trust.files(s.dir, "admin", "admin", soon)
@@ -111,6 +139,8 @@ plugins.security.authcz.admin_dn: ["CN=admin"]
 plugins.security.nodes_dn: ["CN=node"]
 plugins.security.allow_default_init_securityindex: true
 plugins.security.audit.type: noop
+# The default, 12, takes a third of a second for each of the tests' users.
+plugins.security.password.hashing.bcrypt.rounds: 4
 `)
 	write(s.t, folder, "opensearch/append", []byte(b.String()))
 	for file, kind := range map[string]string{
@@ -193,18 +223,18 @@ func (s *services) ask(method, path, body string) (status int, answer string) {
 	return response.StatusCode, string(text)
 }
 
-// put is ask for what must work. The plugin writes its index one change at a time
+// change is ask for what must work. The plugin writes its index one change at a time
 // and refuses another meanwhile, so it is asked again.
-func (s *services) put(path, body string) {
+func (s *services) change(method, path, body string) {
 	s.t.Helper()
 	var status int
 	var answer string
-	await(s.t, "PUT "+path, func() bool {
-		status, answer = s.ask(http.MethodPut, path, body)
-		return status < http.StatusMultipleChoices || status == http.StatusBadRequest
+	await(s.t, method+" "+path, func() bool {
+		status, answer = s.ask(method, path, body)
+		return status != 0 && status != http.StatusConflict && status < http.StatusInternalServerError
 	})
 	if status >= http.StatusMultipleChoices {
-		s.t.Fatalf("PUT %s: %d %s", path, status, answer)
+		s.t.Fatalf("%s %s: %d %s", method, path, status, answer)
 	}
 }
 
@@ -230,12 +260,13 @@ func (s *services) redisURL(user, password string) string {
 	return address.String()
 }
 
-// await waits for a condition that must come.
+// await waits for a condition that must come. A busy machine may take long: it has
+// some forty programs to start side by side.
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("no %s after a minute", what)
+			t.Fatalf("no %s after %s", what, patience)
 		}
 	}
 }

@@ -1,11 +1,10 @@
-//go:build security
-
 package security
 
 import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -13,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,97 +21,107 @@ import (
 	"time"
 )
 
-// build compiles the program once, for all tests of this package.
-var build = sync.OnceValues(func() (path string, err error) {
-	dir, err := os.MkdirTemp("", "indexer-security-")
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, "indexer")
-	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/indexer").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build cmd/indexer: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
+// The cases wait most of the time, so many of them run at once.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
-// tenant is the program with topics, indices and users of one test's own: run,
-// setup and produce each have the rights of docs/security.md and no more.
+// tenant is the program with topics, indices and users of one test's own. Each of
+// its users has the rights that docs/security.md gives a command, and no more.
 type tenant struct {
 	*services
-	prefix    string
-	passwords map[string]string // of each user
+	prefix   string
+	password string // of all of its users
 }
 
-// newTenant makes the users and what `setup` makes.
-func newTenant(t *testing.T, s *services) *tenant {
-	t.Helper()
-	own := *s
-	own.t = t
-	x := &tenant{services: &own, prefix: "t" + strings.ToLower(rand.Text()[:10]) + "-", passwords: map[string]string{}}
-	for _, user := range []string{"indexer-run", "indexer-setup", "indexer-produce"} {
-		password := "pass-" + rand.Text()
-		x.passwords[user] = password
-		x.setPassword(x.prefix+user, password)
-		x.allow(x.acls(user, x.prefix, x.prefix+user))
-		if user != "indexer-produce" {
-			x.searchUser(x.prefix+user, password)
-			x.role(user, x.prefix)
-			x.give(user, x.prefix, x.prefix+user)
+// newTenants makes the users of n tenants, all at once as that is quicker.
+func newTenants(s *services, n int) []*tenant {
+	s.t.Helper()
+	var all []*tenant
+	passwords := map[string]string{}
+	for range n {
+		x := &tenant{services: s, prefix: "t" + strings.ToLower(rand.Text()[:10]) + "-", password: "pass-" + rand.Text()}
+		passwords[x.prefix] = x.password
+		all = append(all, x)
+	}
+	s.searchRoles(passwords)
+	s.trust.files(s.dir, "redis-client", "redis-client", soon)
+	return all
+}
+
+// on returns the tenant for a test or a part of one.
+func (x *tenant) on(t *testing.T) *tenant {
+	services, own := *x.services, *x
+	services.t = t
+	own.services = &services
+	return &own
+}
+
+// setUp makes what `setup` makes, with the rights for that, and users for a worker
+// and its publisher.
+func (x *tenant) setUp() {
+	x.t.Helper()
+	for _, command := range []string{"run", "setup", "produce"} {
+		x.user(command)
+	}
+	x.redisUser(x.prefix+"run", x.password)
+	await(x.t, "setup", func() bool { // again where a busy OpenSearch has not answered in time
+		code, out := x.command("setup", nil, "setup", "--partitions", "1")
+		if code != 0 {
+			x.t.Logf("setup: exit code %d\n%s", code, out)
 		}
-	}
-	x.redisUser(x.prefix+"indexer-run", x.passwords["indexer-run"])
-	x.trust.files(x.dir, "redis-client", "redis-client", soon)
-	if code, out := x.command("indexer-setup", nil, "setup", "--partitions", "2"); code != 0 {
-		t.Fatalf("setup: exit code %d\n%s", code, out)
-	}
-	return x
+		return code == 0
+	})
 }
 
-// settings are those of the program with passwords, as a user.
-func (x *tenant) settings(user string) map[string]string {
-	return map[string]string{
+// user makes the Kafka user of a command.
+func (x *tenant) user(command string) {
+	x.t.Helper()
+	name := x.prefix + strings.ReplaceAll(command, " ", "-")
+	x.setPassword(x.password, name)
+	x.allow(name, documented(x.t, command, x.prefix).rules)
+}
+
+// settings are those of the program with passwords, with the users of a command.
+func (x *tenant) settings(command string) map[string]string {
+	settings := map[string]string{
 		"KAFKA_BROKERS":           x.brokers("scram"),
 		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
 		"KAFKA_SASL_MECHANISM":    "SCRAM-SHA-512",
-		"KAFKA_SASL_USERNAME":     x.prefix + user,
-		"KAFKA_SASL_PASSWORD":     x.passwords[user],
+		"KAFKA_SASL_USERNAME":     x.prefix + strings.ReplaceAll(command, " ", "-"),
+		"KAFKA_SASL_PASSWORD":     x.password,
 		"KAFKA_CA_FILE":           x.ca,
 		"KAFKA_TOPIC_PREFIX":      x.prefix,
 		"KAFKA_TOPICS":            "post.created,post.updated,post.deleted,artist.created,artist.updated",
 		"KAFKA_GROUP_ID":          x.prefix + "search-indexer",
 		"KAFKA_DLQ_TOPIC":         x.prefix + "search-indexer.dlq",
 		"OPENSEARCH_URLS":         x.stack.OpenSearch,
-		"OPENSEARCH_USERNAME":     x.prefix + user,
-		"OPENSEARCH_PASSWORD":     x.passwords[user],
 		"OPENSEARCH_CA_FILE":      x.ca,
 		"OPENSEARCH_INDEX_PREFIX": x.prefix,
 		"OPENSEARCH_REPLICAS":     "0",
-		"REDIS_URL":               x.redisURL(x.prefix+"indexer-run", x.passwords["indexer-run"]),
+		"REDIS_URL":               x.redisURL(x.prefix+"run", x.password),
 		"REDIS_CA_FILE":           x.ca,
 		"REDIS_CERT_FILE":         x.dir + "/redis-client.pem",
 		"REDIS_KEY_FILE":          x.dir + "/redis-client.key",
 		"LOG_LEVEL":               "debug",
 	}
+	if role := documented(x.t, command, x.prefix).role; role != "" {
+		settings["OPENSEARCH_USERNAME"], settings["OPENSEARCH_PASSWORD"] = x.prefix+role, x.password
+	}
+	return settings
 }
 
-// program returns a command of the program with settings changed; "" unsets one.
-func (x *tenant) program(user string, change map[string]string, args ...string) *exec.Cmd {
+// program returns the program with the rights of a command, and with settings
+// changed; "" unsets one.
+func (x *tenant) program(rights string, change map[string]string, args ...string) *exec.Cmd {
 	x.t.Helper()
-	path, err := build()
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	settings := x.settings(user)
+	settings := x.settings(rights)
 	maps.Copy(settings, change)
-	cmd := exec.CommandContext(context.Background(), path, args...)
+	cmd := exec.CommandContext(context.Background(), x.indexer, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + x.dir}
 	for name, value := range settings {
 		if value != "" {
@@ -124,19 +132,38 @@ func (x *tenant) program(user string, change map[string]string, args ...string) 
 }
 
 // command runs the program to its end.
-func (x *tenant) command(user string, change map[string]string, args ...string) (code int, output string) {
+func (x *tenant) command(rights string, change map[string]string, args ...string) (code int, output string) {
 	x.t.Helper()
-	cmd := x.program(user, change, args...)
-	timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	out, _ := cmd.CombinedOutput() // the exit code is what counts
-	return cmd.ProcessState.ExitCode(), string(out)
+	return x.run(rights, change, "", args...)
+}
+
+// run is command with a standard input.
+func (x *tenant) run(rights string, change map[string]string, input string, args ...string) (code int, output string) {
+	x.t.Helper()
+	cmd := x.program(rights, change, args...)
+	cmd.Stdin = strings.NewReader(input)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		x.t.Fatal(err)
+	}
+	defer time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }).Stop()
+	_ = cmd.Wait() // the exit code is what counts
+	return cmd.ProcessState.ExitCode(), out.String()
 }
 
 // publish publishes invented events.
 func (x *tenant) publish(count int) {
 	x.t.Helper()
-	if code, out := x.command("indexer-produce", nil, "produce", "--count", strconv.Itoa(count)); code != 0 {
+	if code, out := x.command("produce", nil, "produce", "--count", strconv.Itoa(count)); code != 0 {
+		x.t.Fatalf("produce: exit code %d\n%s", code, out)
+	}
+}
+
+// publishBroken publishes an event that can only become a dead letter.
+func (x *tenant) publishBroken() {
+	x.t.Helper()
+	if code, out := x.run("produce", nil, `{"topic":"post.created","value_text":"no JSON"}`, "produce"); code != 0 {
 		x.t.Fatalf("produce: exit code %d\n%s", code, out)
 	}
 }
@@ -159,7 +186,7 @@ func (x *tenant) start(change map[string]string) *worker {
 	}
 	w := &worker{t: x.t, address: listener.Addr().String(), log: &lockedBuffer{}, ended: make(chan struct{})}
 	_ = listener.Close()
-	w.cmd = x.program("indexer-run", change, "run")
+	w.cmd = x.program("run", change, "run")
 	w.cmd.Env = append(w.cmd.Env, "HTTP_ADDR="+w.address)
 	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
 	if err := w.cmd.Start(); err != nil {
@@ -187,7 +214,7 @@ func (w *worker) stop() {
 	}
 	select {
 	case <-w.ended:
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		w.t.Fatal("the worker does not end")
 	}
 	if code := w.cmd.ProcessState.ExitCode(); code != 0 {
@@ -196,7 +223,11 @@ func (w *worker) stop() {
 }
 
 func (w *worker) get(path string) string {
-	response, err := http.Get("http://" + w.address + path)
+	return answer(http.Get("http://" + w.address + path))
+}
+
+// answer returns the body, or what went wrong.
+func answer(response *http.Response, err error) string {
 	if err != nil {
 		return err.Error()
 	}
