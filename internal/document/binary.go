@@ -63,7 +63,7 @@ func (s State) appendNames(dst []byte) []byte {
 		size += len(s.Fields[i].Name)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(s.Fields)))
-	dst = binary.AppendUvarint(dst, uint64(size)) //nolint:gosec // a sum of lengths
+	dst = binary.AppendUvarint(dst, uint64(size))
 	for i := range s.Fields {
 		dst = append(dst, s.Fields[i].Name...)
 	}

@@ -134,7 +134,7 @@ func TestReadCountsWhatItLeavesOut(t *testing.T) {
 	err := f.Read(t.Context(), log, nil, handlers.NewMux(""), Options{
 		Only:     []document.Entity{document.Post},
 		Skip:     func(r *record.Record) bool { return r.Offset == 7 },
-		Bad:      func(r *record.Record, why *handlers.Rejection) { bad = append(bad, string(why.Reason)) },
+		Bad:      func(_ *record.Record, why *handlers.Rejection) { bad = append(bad, string(why.Reason)) },
 		Progress: func(records, _ int) { told += records },
 	})
 	if err != nil {

@@ -19,7 +19,8 @@ func newMerger() *pebble.Merger {
 		Name: "search-indexer.document.Join",
 		Merge: func(_, value []byte) (pebble.ValueMerger, error) {
 			j := &joining{}
-			return j, j.take(value)
+			err := j.take(value)
+			return j, err
 		},
 	}
 }
