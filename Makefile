@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help build docs demo up down stack-status test test-security test-short chaos fuzz bench lint fmt clean simulate
+.PHONY: help build docs demo up down stack-status test test-security test-short chaos rolling fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ chaos: ## publish under faults in an order drawn from a seed, and compare (SEED=
 	CHAOS_SEED=$(SEED) CHAOS_DURATION=$(or $(DURATION),10m) \
 	go test -run '^TestChaos$$' -count 1 -v -timeout 12h ./test/chaos
 
+rolling: up ## restart three workers in turn under load and print what it costs (ROUNDS=3 RATE=1000)
+	@eval "$$(scripts/stack env)" && ROLLING_ROUNDS=$(or $(ROUNDS),3) ROLLING_RATE=$(or $(RATE),1000) \
+	go test -run '^TestRollingRestart$$' -count 1 -v -timeout 1h ./test/e2e
+
 fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 	@set -e; for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
@@ -63,6 +67,7 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 
 bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
+
 simulate: ## run the worker's decisions against SEEDS (100000) random worlds; see docs/simulation.md
 	go test ./test/simulate -run TestSimulation -timeout 2h -v -seeds $(SEEDS)
 

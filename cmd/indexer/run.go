@@ -31,7 +31,8 @@ func (p *program) runCommand() *cobra.Command {
 		Long: `run joins the consumer group and keeps the index up to date. Start as many as
 there are partitions to share. It waits for whatever is missing (Kafka, OpenSearch,
 an alias) and loses nothing meanwhile. At SIGTERM it stops reading, writes what is
-under way, commits and leaves the group, within SHUTDOWN_TIMEOUT.`,
+under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit code
+0, whoever does not answer; a second signal ends it at once. Nothing is lost either way.`,
 		Example: `  indexer run
   KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 OPENSEARCH_URLS=https://search:9200 indexer run
   LOG_LEVEL=debug LOG_FORMAT=console indexer run     # a line for each event`,
@@ -105,9 +106,10 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 	return w, nil
 }
 
-// run works until ctx ends or something fails for good.
+// run works until ctx ends or something fails for good. It returns within
+// SHUTDOWN_TIMEOUT after ctx has ended.
 func (w *worker) run(ctx context.Context) error {
-	server, err := web.Listen(ctx, w.settings.Web, web.Views{
+	server, err := web.Listen(context.WithoutCancel(ctx), w.settings.Web, web.Views{
 		Alive: w.alive, Ready: w.ready, Status: w.status, Metrics: w.registry, Pause: w.pause,
 	})
 	if err != nil {
@@ -115,12 +117,33 @@ func (w *worker) run(ctx context.Context) error {
 	}
 	w.log.Info().Str("http", server.Addr()).Strs("topics", w.settings.Kafka.FullTopics()).
 		Str("group", w.settings.Kafka.GroupID).Msg("starting")
-	if _, err := w.catalog.Refresh(ctx); err != nil {
-		w.log.Debug().Err(err).Msg("read aliases; looked up again with the first write")
+	ended := make(chan error, 1)
+	go func() { ended <- w.work(ctx, server) }()
+	select {
+	case err = <-ended:
+	case <-w.timeIsUp(ctx):
+		w.log.Warn().Msg("connections are still open: ending all the same, nothing is lost")
 	}
+	w.log.Info().Msg("stopped")
+	return err
+}
 
+// timeIsUp ends when SHUTDOWN_TIMEOUT has nearly passed since ctx ended: the process
+// needs a moment to go.
+func (w *worker) timeIsUp(ctx context.Context) <-chan struct{} {
+	limit, up := w.settings.Batch.Shutdown, make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		time.Sleep(limit - limit/40)
+		close(up)
+	})
+	return up
+}
+
+// work runs all parts until ctx ends, and closes them.
+func (w *worker) work(ctx context.Context, server *web.Server) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(server.Serve)
+	w.readAliases(ctx)
 	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx)) // until the pipeline has drained
 	group.Go(func() error { return w.consumer.Run(polling) })
 	group.Go(func() error {
@@ -129,10 +152,18 @@ func (w *worker) run(ctx context.Context) error {
 		return w.pipeline.Run(ctx)
 	})
 	group.Go(func() error { w.watch(ctx); return nil })
-	err = group.Wait()
-	err = errors.Join(err, w.producer.Close(), w.memory.Close())
-	w.log.Info().Msg("stopped")
-	return err
+	err := group.Wait()
+	return errors.Join(err, w.producer.Close(), w.memory.Close())
+}
+
+// readAliases lets the first events be looked up among those written before, where
+// OpenSearch answers soon: one that hangs must not keep the worker from its group.
+func (w *worker) readAliases(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if _, err := w.catalog.Refresh(ctx); err != nil {
+		w.log.Debug().Err(err).Msg("read aliases; looked up again with the first write")
+	}
 }
 
 // watch logs what keeps the worker from its work when that changes, and reminds of

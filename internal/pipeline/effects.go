@@ -104,8 +104,12 @@ type (
 	// Commit asks to store and commit offsets; the answer is Committed.
 	Commit struct{ Next map[record.Partition]int64 }
 	// Released says that the partitions of Release hold nothing any more. Next
-	// holds what is to be committed before they are let go.
-	Released struct{ Next map[record.Partition]int64 }
+	// holds what is to be committed before they are let go, Abandoned the number of
+	// records that Abandon has left to the next owner.
+	Released struct {
+		Next      map[record.Partition]int64
+		Abandoned int
+	}
 	// Pause stops the reading of one partition until Resume.
 	Pause struct {
 		Partition record.Partition

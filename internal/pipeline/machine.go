@@ -41,6 +41,7 @@ type Machine struct {
 	parts     map[record.Partition]*partition
 	owned     []*partition              // the same, in the order they came, so that effects have one order
 	releasing []*partition              // partitions that are drained
+	abandoned int                       // records of these, when the time was up
 	held      map[record.Partition]bool // by an operator; owned or not
 	lanes     []*lane                   // one for each entity seen
 	batches   map[uint64][]*item        // being prepared

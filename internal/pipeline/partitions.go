@@ -64,13 +64,16 @@ func (m *Machine) finishRelease() {
 	}
 	m.releasing = nil
 	m.books.rebalances++
-	m.do(Released{Next: next})
+	m.do(Released{Next: next, Abandoned: m.abandoned})
+	m.abandoned = 0
 }
 
 func (m *Machine) abandonReleasing() {
+	before := m.books.inFlight
 	for _, part := range m.releasing {
 		m.abandon(part)
 	}
+	m.abandoned = before - m.books.inFlight
 }
 
 func (m *Machine) lose(in Lose) {

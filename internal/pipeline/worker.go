@@ -19,6 +19,9 @@ import (
 // been answered by then is tried again: the join makes that harmless.
 const writeTimeout = 2 * time.Minute
 
+// commitRetry is the pause before a commit of a drain is tried again.
+const commitRetry = 100 * time.Millisecond
+
 // Group is this worker's place in the consumer group.
 type Group interface {
 	Records() <-chan []record.Record
@@ -96,10 +99,12 @@ func (w *Worker) Hold(ctx context.Context, p record.Partition, on bool) error {
 	}
 }
 
-// Run works until ctx ends, then drains and commits within Config.Shutdown. What
-// it leaves undone is not committed. At last it leaves the group. Call it once.
+// Run works until ctx ends, then drains, commits and leaves the group, all within
+// Config.Shutdown. What it leaves undone is not committed. Call it once.
 func (w *Worker) Run(ctx context.Context) error {
 	defer close(w.ended)
+	asked := make(chan time.Time, 1) // when ctx ended: a revoke may be drained just then
+	defer context.AfterFunc(ctx, func() { asked <- time.Now() })()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -110,7 +115,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		timer.Reset(time.Until(w.machine.Wake(time.Now())))
 		select {
 		case <-ctx.Done():
-			return w.shutDown()
+			return w.shutDown(<-asked)
 		case rebalance := <-w.Group.Rebalances():
 			w.rebalance(rebalance)
 		case chunk := <-records:
@@ -219,7 +224,7 @@ func (w *Worker) rebalance(r stream.Rebalance) {
 	case stream.Lost:
 		w.step(Lose{Partitions: names(r.Partitions)})
 	case stream.Revoked:
-		w.drain(names(r.Partitions), w.cfg.Shutdown)
+		w.drain(names(r.Partitions), time.Now())
 	}
 }
 
@@ -242,11 +247,10 @@ func names(list []stream.Start) []record.Partition {
 	return parts
 }
 
-// drain ends what is under way for partitions, or abandons it when the time is up,
-// and commits what has ended. A fifth of the time is kept for the commit.
-func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
-	began := time.Now()
-	deadline := time.NewTimer(limit * 4 / 5)
+// drain ends what is under way for partitions, or abandons it when four fifths of
+// Config.Shutdown have passed since began, and commits what has ended.
+func (w *Worker) drain(partitions []record.Partition, began time.Time) {
+	deadline := time.NewTimer(time.Until(began.Add(w.cfg.Shutdown * 4 / 5)))
 	defer deadline.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -255,47 +259,93 @@ func (w *Worker) drain(partitions []record.Partition, limit time.Duration) {
 		timer.Reset(time.Until(w.machine.Wake(time.Now())))
 		select {
 		case released := <-w.released:
-			w.commitWithin(released.Next, limit-time.Since(began))
+			if released.Abandoned > 0 {
+				w.Log.Warn().Int("events", released.Abandoned).Stringer("after", time.Since(began).Round(time.Millisecond)).
+					Msg("the time to drain is over: what is not written is left to the next owner, who reads it again")
+			}
+			w.commitWithin(released.Next, w.halfOfTheRest(began))
 			return
 		case in := <-w.results:
 			w.step(in)
 		case <-timer.C:
 			w.step(Tick{})
 		case <-deadline.C:
-			w.Log.Warn().Stringer("after", limit*4/5).Msg("drain is over; what is not written is left to the next owner")
 			w.step(Abandon{})
 		}
 	}
 }
 
+// halfOfTheRest is what a step behind the drain may take of the time that is left of
+// Config.Shutdown: the other half is for the steps behind it.
+func (w *Worker) halfOfTheRest(began time.Time) time.Duration {
+	return (w.cfg.Shutdown - time.Since(began)) / 2
+}
+
 // commitWithin commits, but waits no longer than limit: with the broker away the
 // client would wait for 45 s, and what is not committed is only read again.
+//
+// Brokers refuse a commit while the group is between two generations (classic
+// protocol: illegal generation, rebalance in progress; seen with Kafka 4.1). So it is
+// tried again, and rebalances that come up meanwhile are let through: of a shutdown
+// only, as during a revoke there are none. One that takes partitions away waits for
+// the commit that it makes possible.
 func (w *Worker) commitWithin(next map[record.Partition]int64, limit time.Duration) {
 	if len(next) == 0 {
 		return
 	}
 	_ = w.store(next) // errors have been logged
-	done := make(chan struct{})
-	go func() {
-		_ = w.commit()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(limit):
-		w.Log.Warn().Stringer("after", limit).Msg("commit offsets: no answer in time; the next owner repeats the last events")
+	timeout := time.After(limit)
+	revoked, begun := func() {}, func() {} // revokes that wait: for the next attempt, for this one
+	defer func() { revoked(); begun() }()
+	attempt := w.tryCommit()
+	for {
+		select {
+		case err := <-attempt:
+			if err == nil {
+				return
+			}
+			begun()
+			revoked, begun = func() {}, revoked
+			attempt = w.tryCommit()
+		case r := <-w.Group.Rebalances():
+			if r.Kind == stream.Revoked {
+				revoked = r.Done
+			} else {
+				r.Done()
+			}
+		case <-timeout:
+			w.Log.Warn().Stringer("after", limit.Round(time.Millisecond)).Int("partitions", len(next)).
+				Msg("commit offsets: no answer in time; the next owner repeats what was written since the last commit")
+			return
+		}
 	}
+}
+
+// tryCommit commits beside the loop. An error comes late, so that whoever tries again
+// need not wait.
+func (w *Worker) tryCommit() <-chan error {
+	attempt := make(chan error, 1)
+	go func() {
+		err := w.commit()
+		if err != nil {
+			time.Sleep(commitRetry)
+		}
+		attempt <- err
+	}()
+	return attempt
 }
 
 // shutDown hands everything over as a revoke of all partitions would, and leaves
 // the group.
-func (w *Worker) shutDown() error {
-	began := time.Now()
+func (w *Worker) shutDown(asked time.Time) error {
 	var partitions []record.Partition
-	for _, p := range w.machine.Snapshot().Partitions {
+	now := w.machine.Snapshot()
+	for _, p := range now.Partitions {
 		partitions = append(partitions, p.Partition)
 	}
-	w.drain(partitions, w.cfg.Shutdown)
+	w.Log.Info().Int("events", now.InFlight).Int("partitions", len(partitions)).Stringer("within", w.cfg.Shutdown).
+		Msg("stopping: writing what is under way, then leaving the group")
+	w.drain(partitions, asked)
 	w.giveUp() // requests that hang: nobody waits for their outcome any more
 
 	done := make(chan error, 1)
@@ -303,7 +353,7 @@ func (w *Worker) shutDown() error {
 		w.work.Wait() // for marks, above all
 		done <- w.Group.Close()
 	}()
-	timeout := time.After(max(w.cfg.Shutdown-time.Since(began), time.Second))
+	timeout := time.After(w.halfOfTheRest(asked))
 	for {
 		select {
 		case err := <-done:

@@ -1,9 +1,7 @@
 package stream
 
 import (
-	"context"
 	"fmt"
-	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
@@ -63,76 +61,16 @@ func (c *Consumer) Commit() error {
 	c.commits.Lock()
 	defer c.commits.Unlock()
 	answer, err := c.client.Commit()
-	if codeOf(err) == kafka.ErrNoOffset {
+	switch {
+	case codeOf(err) == kafka.ErrNoOffset:
 		return nil
-	}
-	return c.remember(answer, err)
-}
-
-// remember takes note of what a commit has written. It needs c.commits.
-func (c *Consumer) remember(answer []kafka.TopicPartition, err error) error {
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("commit offsets: %w", err)
 	}
-	var failed error
 	for _, p := range answer {
-		switch {
-		case p.Offset < 0: // nothing was stored of it
-		case p.Error == nil:
-			c.committed[partitionOf(p)] = int64(p.Offset)
-		case failed == nil:
-			failed = fmt.Errorf("commit the offset of %s: %w", partitionOf(p), p.Error)
+		if p.Offset >= 0 && p.Error != nil { // below 0: nothing was stored of it
+			return fmt.Errorf("commit the offset of %s: %w", partitionOf(p), p.Error)
 		}
 	}
-	return failed
-}
-
-// lower commits the starts that lie below what this client remembers to have
-// committed, and reports whether all are committed.
-//
-// A commit without arguments leaves out a stored offset that is not above the last
-// one that the client has committed (seen with librdkafka 2.15), and an unassigned
-// partition is not forgotten: of a topic that was made again, nothing would be
-// committed before it had grown past the old one. Only a commit that names the
-// offset changes what is remembered. Brokers take it from any member of the group,
-// so it is only safe here: on the polling goroutine, which has to answer before the
-// partition can go to another member, in the group's present generation (a member
-// that was put out has none, and is refused). Even a late one would only have
-// records read again.
-func (c *Consumer) lower(ctx context.Context, starts map[record.Partition]place) bool {
-	if !c.lockCommits(ctx) {
-		return false
-	}
-	defer c.commits.Unlock()
-	var offsets []kafka.TopicPartition
-	for id, at := range starts {
-		from := startAt(id, at, c.cfg.GroupID)
-		if last, ok := c.committed[id]; ok && from.problem == nil && from.offset < last {
-			offset := topicPartition(id, from.offset)
-			offset.Metadata = writeMetadata(at.topicID)
-			offsets = append(offsets, offset)
-		}
-	}
-	if len(offsets) == 0 {
-		return true
-	}
-	answer, err := c.client.CommitOffsets(offsets)
-	if err = c.remember(answer, err); err != nil {
-		c.log.Info().Err(err).Stringers("partitions", stringers(partitionsOf(offsets))).Msg("partitions can't begin yet; trying on")
-		time.AfterFunc(retryInterval, c.lookSoon)
-	}
-	return err == nil
-}
-
-// lockCommits waits for the commit under way, which takes up to 45 s while the
-// brokers are away, but not past the end of ctx: a worker that is to end would not.
-func (c *Consumer) lockCommits(ctx context.Context) bool {
-	for !c.commits.TryLock() {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(soonWait):
-		}
-	}
-	return true
+	return nil
 }

@@ -46,8 +46,7 @@ type Consumer struct {
 	topicIDs map[string]string // of what the client has read, by the topic's name
 	missing  map[string]bool
 
-	commits   sync.Mutex                 // held by the one commit under way, and while the client is replaced
-	committed map[record.Partition]int64 // as the client remembers them, whoever owns the partitions
+	commits sync.Mutex // held by the one commit under way, and while the client is replaced
 
 	mu      sync.Mutex
 	owned   map[record.Partition]*partition
@@ -65,7 +64,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 		records: make(chan []record.Record), rebalances: make(chan Rebalance),
 		findings: make(chan findings), nudge: make(chan struct{}, 1),
 		trouble: map[string]string{}, missing: map[string]bool{}, owned: map[record.Partition]*partition{},
-		committed: map[record.Partition]int64{}, topicIDs: map[string]string{},
+		topicIDs: map[string]string{},
 	}
 	c.made = cfg.fingerprint() // before the client reads the files
 	client, admin, err := newClient(cfg, log, &c.logs)

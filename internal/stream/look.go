@@ -153,9 +153,6 @@ func (c *Consumer) due(f findings) map[record.Partition]place {
 // begin starts to read the partitions whose place is now known.
 func (c *Consumer) begin(ctx context.Context, f findings) {
 	due := c.due(f)
-	if !c.lower(ctx, due) {
-		return
-	}
 	var starts []Start
 	var ids []record.Partition
 	fetch := []kafka.TopicPartition{}

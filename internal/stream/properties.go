@@ -69,6 +69,9 @@ func (c Config) consumerProperties() kafka.ConfigMap {
 	}
 	if c.Options["group.protocol"] != "consumer" {
 		set["partition.assignment.strategy"] = "cooperative-sticky"
+		// Members learn of a rebalance with their next heartbeat, and the partitions
+		// of a worker that has left stand still until all have: up to the default's 3 s.
+		set["heartbeat.interval.ms"] = 1000
 	}
 	for name, value := range set {
 		p[name] = value

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
@@ -72,7 +73,19 @@ func (c *Consumer) renew(ctx context.Context) error {
 	defer c.mu.Unlock()
 	c.client, c.scout.member, c.scout.admin = client, client, admin
 	clear(c.topicIDs)
-	clear(c.committed)
 	c.outworn, c.suspect, c.chunk = false, false, chunk{}
 	return nil
+}
+
+// lockCommits waits for the commit under way, which takes up to 45 s while the
+// brokers are away, but not past the end of ctx: a worker that is to end would not.
+func (c *Consumer) lockCommits(ctx context.Context) bool {
+	for !c.commits.TryLock() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(soonWait):
+		}
+	}
+	return true
 }

@@ -179,6 +179,7 @@ signal() { # service signal
   local pid deadline=$((SECONDS + 60))
   pid=$(running_pid "$1") || return 0
   kill -s "$2" "$pid"
+  kill -s CONT "$pid" 2>/dev/null || true # a frozen one would not hear
   while running_pid "$1" >/dev/null; do
     if ((SECONDS > deadline)); then
       say "$1: pid $pid ignores $2, killing it"

@@ -80,6 +80,7 @@ func newIndexer(t *testing.T) *indexer {
 		"OPENSEARCH_REPLICAS":     "0",
 		"REDIS_URL":               stack.Redis(t),
 		"LOG_FORMAT":              "json",
+		"GORACE":                  "atexit_sleep_ms=0", // or the race detector ends a second later
 	}
 	if err := built.build(); err != nil {
 		t.Fatal(err)

@@ -70,6 +70,13 @@ func (i *Instance) Start(service string) { i.t.Helper(); i.run("start", service)
 // Restart stops a service gracefully and starts it again.
 func (i *Instance) Restart(service string) { i.t.Helper(); i.run("restart", service) }
 
+// Freeze has a service stand still: its connections stay and new ones are taken, but
+// nothing is answered until Thaw.
+func (i *Instance) Freeze(service string) { i.t.Helper(); i.run("freeze", service) }
+
+// Thaw has a frozen service go on.
+func (i *Instance) Thaw(service string) { i.t.Helper(); i.run("thaw", service) }
+
 func (i *Instance) run(command string, args ...string) {
 	i.t.Helper()
 	if _, err := script(append([]string{command, "--name", i.name}, args...)...); err != nil {

@@ -85,6 +85,11 @@ func TestPrivateInstance(t *testing.T) {
 		}
 		private.Start(stack.RedisService)
 	}
+	private.Freeze(stack.RedisService)
+	if err := ping(private.Redis); err != nil {
+		t.Errorf("frozen, it takes no connection: %v", err)
+	}
+	private.Thaw(stack.RedisService)
 	private.Restart(stack.RedisService)
 	if err := ping(private.Redis); err != nil {
 		t.Errorf("restarted: %v", err)
