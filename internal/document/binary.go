@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // binaryFormat is the first byte of the encoding, so that a change of it is seen.
@@ -19,9 +20,10 @@ const (
 // [ParseBinary] reads. It is for one run of one program: what lasts is
 // [State.AppendSource]. Equal states give equal bytes.
 //
-//	format, parts        one byte each
-//	seen, floor          where there is one; the floor with deleted_at
-//	number of fields     each: name, value, 1 and its order, or 0 where that is seen
+//	format, parts    one byte each
+//	seen, floor      where there is one; the floor with deleted_at
+//	names            their number, their length together, each with its length
+//	fields           each: value, then 1 and its order, or 0 where that is seen
 //
 // Numbers are varints; texts have their length in front; the digest of an order,
 // which is as good as random, takes 8 bytes.
@@ -40,16 +42,33 @@ func (s State) AppendBinary(dst []byte) []byte {
 	if parts&hasFloor != 0 {
 		dst = binary.AppendVarint(s.Floor.appendBinary(dst), s.DeletedAt)
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(s.Fields)))
+	dst = s.appendNames(dst)
 	for i := range s.Fields {
 		f := &s.Fields[i]
-		dst = append(binary.AppendUvarint(dst, uint64(len(f.Name))), f.Name...)
 		dst = append(binary.AppendUvarint(dst, uint64(len(f.Value))), f.Value...)
 		if f.Order == s.Seen {
 			dst = append(dst, 0)
 		} else {
 			dst = f.Order.appendBinary(append(dst, 1))
 		}
+	}
+	return dst
+}
+
+// appendNames writes the names side by side, so that reading makes one string for
+// all of them.
+func (s State) appendNames(dst []byte) []byte {
+	size := 0
+	for i := range s.Fields {
+		size += len(s.Fields[i].Name)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(s.Fields)))
+	dst = binary.AppendUvarint(dst, uint64(size))
+	for i := range s.Fields {
+		dst = append(dst, s.Fields[i].Name...)
+	}
+	for i := range s.Fields {
+		dst = binary.AppendUvarint(dst, uint64(len(s.Fields[i].Name)))
 	}
 	return dst
 }
@@ -75,13 +94,10 @@ func ParseBinary(encoded []byte) (State, error) {
 	if parts&hasFloor != 0 {
 		s.Floor, s.DeletedAt = r.order(), r.varint()
 	}
-	const least = 3 // bytes of a field
-	if n := r.length(least); n > 0 {
-		s.Fields = make([]Field, n)
-	}
+	s.Fields = r.names()
 	for i := range s.Fields {
 		f := &s.Fields[i]
-		f.Name, f.Value, f.Order = string(r.text()), r.text(), s.Seen
+		f.Value, f.Order = r.next(r.length(1)), s.Seen
 		if r.byte() != 0 {
 			f.Order = r.order()
 		}
@@ -126,18 +142,38 @@ func (r *binaryReader) varint() int64 {
 	return value
 }
 
-// length reads how many things of at least size bytes follow.
+// length reads how many things follow that take at least size bytes each; any
+// number where size is 0.
 func (r *binaryReader) length(size int) int {
 	value, n := binary.Uvarint(r.rest)
-	if n <= 0 || value > uint64(len(r.rest)/size) {
+	if n <= 0 || value > math.MaxInt32 || int(value)*size > len(r.rest)-n {
 		r.broken, r.rest = true, nil
 		return 0
 	}
 	r.rest = r.rest[n:]
-	return int(value) //nolint:gosec // bounded by the length of a slice
+	return int(value)
 }
 
-func (r *binaryReader) text() []byte { return r.next(r.length(1)) }
+// names returns the fields with nothing but their names.
+func (r *binaryReader) names() []Field {
+	const least = 3 // bytes of a field beside its name
+	n := r.length(least)
+	all := string(r.next(r.length(1)))
+	if n == 0 || r.broken {
+		return nil
+	}
+	fields := make([]Field, n)
+	for i := range fields {
+		size := r.length(0)
+		if size > len(all) {
+			r.broken = true
+			return nil
+		}
+		fields[i].Name, all = all[:size], all[size:]
+	}
+	r.broken = r.broken || all != ""
+	return fields
+}
 
 func (r *binaryReader) order() Order {
 	o := Order{Version: r.varint(), Time: r.varint()}

@@ -9,8 +9,8 @@ import (
 
 // Config says what a Fold may use of the machine.
 type Config struct {
-	Dir    string `env:"FOLD_DIR" doc:"Existing directory for the working files of rebuild and verify; empty for the system's temporary one. They take about as much disk as the documents, compressed, and for a moment twice that; they hold the documents' contents, are readable by this user alone, and are removed at the end."`
-	Memory int    `env:"FOLD_MEMORY, default=536870912" doc:"Bytes of memory that rebuild and verify use for joining events, about; 64 MiB or more. More means less work on disk."`
+	Dir    string `env:"FOLD_DIR" doc:"Existing directory for the working files of rebuild and verify; empty for the system's temporary one. They take up to twice the bytes of all documents and twice FOLD_MEMORY, hold the documents' contents, are readable by this user alone, and are removed at the end."`
+	Memory int    `env:"FOLD_MEMORY, default=536870912" doc:"About how many bytes of memory rebuild and verify use for joining events, 67108864 or more; the program takes up to 200 MB besides. Less means more work on disk."`
 }
 
 const leastMemory = 64 << 20

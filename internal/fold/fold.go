@@ -53,11 +53,15 @@ func options(memory int) *pebble.Options {
 		NoSyncOnClose:               true,
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   int64(memory / 16),
-		MemTableSize:                uint64(memory / 8), //nolint:gosec // a setting above 0
-		MemTableStopWritesThreshold: 2,
-		MaxOpenFiles:                256,
-		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
-		Logger:                      quiet{},
+		MemTableSize:                uint64(memory / 16), //nolint:gosec // a setting above 0
+		MemTableStopWritesThreshold: 3,
+		// Each flush leaves a sorted run, and reading merges the runs as they are: to
+		// merge them before pays only where they are many.
+		L0CompactionThreshold:      32,
+		L0StopWritesThreshold:      1000,
+		MaxOpenFiles:               256,
+		CompactionConcurrencyRange: func() (lower, upper int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
+		Logger:                     quiet{},
 	}
 }
 
@@ -80,7 +84,7 @@ func (f *Fold) Close() error {
 func (f *Fold) Join(entries []Entry) error {
 	w := writer{db: f.db}
 	for _, e := range entries {
-		if err := w.add(e.Key, e.State); err != nil {
+		if err := w.add(appendKey(nil, e.Key), e.State.AppendBinary(nil)); err != nil {
 			return err
 		}
 	}

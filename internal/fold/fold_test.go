@@ -2,8 +2,11 @@ package fold
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -14,9 +17,9 @@ import (
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
-func open(t testing.TB, memory int) *Fold {
+func open(t testing.TB, dir string) *Fold {
 	t.Helper()
-	f, err := Open(Config{Dir: t.TempDir(), Memory: memory})
+	f, err := Open(Config{Dir: dir, Memory: leastMemory})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,7 @@ func all(t testing.TB, f *Fold, entity document.Entity) map[document.Key]documen
 }
 
 func TestAFoldIsTheJoinOfAllWhateverTheChunks(t *testing.T) {
-	f := open(t, leastMemory)
+	f := open(t, t.TempDir())
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		run++
@@ -115,7 +118,7 @@ func (l lines) Read(ctx context.Context, _ []stream.Range, fn func(record.Record
 }
 
 func TestReadCountsWhatItLeavesOut(t *testing.T) {
-	f := open(t, leastMemory)
+	f := open(t, t.TempDir())
 	log := lines{
 		`{"post_id":"a","version":1,"title":"A"}`,
 		`{"post_id":"a","version":2,"status":"ok"}`,
@@ -131,7 +134,7 @@ func TestReadCountsWhatItLeavesOut(t *testing.T) {
 	err := f.Read(t.Context(), log, nil, handlers.NewMux(""), Options{
 		Only:     []document.Entity{document.Post},
 		Skip:     func(r *record.Record) bool { return r.Offset == 7 },
-		Bad:      func(r *record.Record, why *handlers.Rejection) { bad = append(bad, string(why.Reason)) },
+		Bad:      func(_ *record.Record, why *handlers.Rejection) { bad = append(bad, string(why.Reason)) },
 		Progress: func(records, _ int) { told += records },
 	})
 	if err != nil {
@@ -151,29 +154,76 @@ func TestReadCountsWhatItLeavesOut(t *testing.T) {
 	}
 }
 
-func TestTheWorkingFilesArePrivateAndGoAway(t *testing.T) {
-	dir := t.TempDir()
-	f, err := Open(Config{Dir: dir, Memory: leastMemory})
+// documents is a log of created posts, each of another document.
+type documents int
+
+const fill = 2000 // bytes of each
+
+func (n documents) Read(ctx context.Context, _ []stream.Range, fn func(record.Record) error) error {
+	content := strings.Repeat("x", fill)
+	for i := range int(n) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		id := strconv.Itoa(i)
+		value := fmt.Appendf(nil, `{"post_id":%q,"content":%q}`, id, content)
+		if err := fn(record.Record{Partition: record.Partition{Topic: "post.created"}, Offset: int64(i), Key: []byte(id), Value: value}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestMemoryIsBoundedWhateverTheNumberOfDocuments(t *testing.T) {
+	const count, memory = 75_000, leastMemory
+	f := open(t, t.TempDir())
+	var peak uint64
+	live := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, told := live(), 0
+	err := f.Read(t.Context(), documents(count), nil, handlers.NewMux(""), Options{Progress: func(int, int) {
+		if told++; told%20 == 0 {
+			peak = max(peak, live()-before)
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(f.scratch.path); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("%v, %v", info, err)
+	if count*fill < 2*memory || peak == 0 || peak > memory {
+		t.Errorf("%d bytes of documents took %d of memory, more than %d", count*fill, peak, memory)
 	}
-	other, err := Open(Config{Dir: dir, Memory: leastMemory}) // must not sweep the first away
-	if err != nil {
+	n := 0
+	err = f.Each(t.Context(), document.Post, func(document.Key, document.State) error { n++; return nil })
+	if err != nil || n != count {
+		t.Errorf("%d documents, %v", n, err)
+	}
+	if disk := f.Stats().Disk; disk == 0 {
+		t.Error("no working file")
+	}
+}
+
+func TestReadAndEachEndWithAReason(t *testing.T) {
+	f := open(t, t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	err := f.Read(ctx, documents(100_000), nil, handlers.NewMux(""), Options{Progress: func(int, int) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if err := f.Join([]Entry{{Key: document.Key{Entity: document.Post, ID: "a"}, State: document.Delete(document.DeleteOrder(1, 1), 1)}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(f.scratch.path); err != nil {
-		t.Error(err)
+	refusal := errors.New("enough")
+	if err := f.Each(t.Context(), document.Post, func(document.Key, document.State) error { return refusal }); !errors.Is(err, refusal) {
+		t.Errorf("fn's error: %v", err)
 	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
+	if err := f.Each(ctx, document.Post, func(document.Key, document.State) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
-	if err := other.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
+	if _, ok, err := f.Get(document.Key{Entity: document.Artist, ID: "a"}); ok || err != nil {
+		t.Errorf("of a document that nothing is known of: %v, %v", ok, err)
 	}
 }

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -16,10 +17,13 @@ type lane struct {
 	size   int             // bytes of chunk
 	chunks chan []record.Record
 
-	states map[document.Key]document.State
-	held   int // bytes that states keep in memory, at most
+	// states has the encoded State of each document by its key in Pebble. Encoded,
+	// it takes half the memory, keeps no record alive, and has no pointers to follow.
+	states map[string][]byte
+	held   int // bytes that states take in memory
 	limit  int
-	writer writer
+	key    []byte // reused
+	value  []byte // reused
 }
 
 // Bounds of a chunk of records, which spares the lanes a turn for each.
@@ -51,7 +55,9 @@ func (l *lane) send(ctx context.Context) error {
 func (l *lane) run(ctx context.Context) error {
 	for chunk := range l.chunks {
 		for i := range chunk {
-			l.join(&chunk[i])
+			if err := l.join(&chunk[i]); err != nil {
+				return err
+			}
 		}
 		if l.held >= l.limit {
 			if err := l.spill(); err != nil {
@@ -66,7 +72,7 @@ func (l *lane) run(ctx context.Context) error {
 }
 
 // join decodes a record and joins its event.
-func (l *lane) join(rec *record.Record) {
+func (l *lane) join(rec *record.Record) error {
 	event, change, rejection := l.decoder.Decode(rec)
 	switch {
 	case !l.wants(event.Entity):
@@ -80,23 +86,48 @@ func (l *lane) join(rec *record.Record) {
 		}
 	default:
 		l.fold.events.Add(1)
-		state, known := l.states[change.Key]
-		if known {
-			change.State = document.Join(state, change.State)
-		}
-		l.states[change.Key] = change.State
-		l.held += rec.Size() + change.State.Size() // the fields share memory with the record
+		return l.add(change.Key, change.State)
 	}
+	return nil
+}
+
+// add joins what is known of a document with what this lane holds of it.
+func (l *lane) add(key document.Key, state document.State) error {
+	const overhead = 96 // of an entry of the map, about
+	l.key = appendKey(l.key[:0], key)
+	before, known := l.states[string(l.key)]
+	if known {
+		held, err := document.ParseBinary(before)
+		if err != nil {
+			return err
+		}
+		state = document.Join(held, state)
+	}
+	l.value = state.AppendBinary(l.value[:0])
+	if known && len(l.value) <= cap(before) {
+		l.states[string(l.key)] = append(before[:0], l.value...)
+		return nil
+	}
+	l.states[string(l.key)] = bytes.Clone(l.value)
+	l.held += len(l.value) - cap(before)
+	if !known {
+		l.held += len(l.key) + overhead
+	}
+	return nil
 }
 
 // spill hands all states to Pebble.
 func (l *lane) spill() error {
-	for key, state := range l.states {
-		if err := l.writer.add(key, state); err != nil {
+	if err := l.fold.scratch.checkRoom(l.held); err != nil {
+		return err
+	}
+	w := writer{db: l.fold.db}
+	for key, value := range l.states {
+		if err := w.add([]byte(key), value); err != nil {
 			return err
 		}
 	}
 	clear(l.states)
 	l.held = 0
-	return l.writer.flush()
+	return w.flush()
 }

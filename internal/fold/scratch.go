@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,6 +50,21 @@ func (s *scratch) remove() error {
 	return errors.Join(err, s.lock.Close())
 }
 
+// checkRoom tells a disk without room for bytes more before it is full: a full one
+// would have Pebble (2.1) try to write again and again without saying so.
+func (s *scratch) checkRoom(bytes int) error {
+	const margin = 64 << 20 // what Pebble holds in memory and writes besides
+	usage, err := vfs.Default.GetDiskUsage(s.path)
+	if err != nil {
+		return fmt.Errorf("look for room for working files: %w", err)
+	}
+	if needed := uint64(bytes) + margin; usage.AvailBytes < needed { //nolint:gosec // not below 0
+		return fmt.Errorf("working files need %d bytes more, but the disk of %s has %d left; make room or set FOLD_DIR to another disk",
+			needed, filepath.Dir(s.path), usage.AvailBytes)
+	}
+	return nil
+}
+
 // lockDir locks a directory until the file is closed, at the latest by the end of
 // the process. The lock stays with the directory when it is renamed.
 func lockDir(path string) (*os.File, error) {
@@ -56,7 +72,7 @@ func lockDir(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor is small
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil

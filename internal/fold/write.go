@@ -19,22 +19,21 @@ func bounds(entity document.Entity) (first, end []byte) {
 	return append([]byte(entity), 0), append([]byte(entity), 1)
 }
 
-// writer gathers States and hands them to Pebble in batches.
+// writer gathers encoded States and hands them to Pebble in batches.
 type writer struct {
-	db         *pebble.DB
-	batch      *pebble.Batch
-	key, value []byte // reused
+	db    *pebble.DB
+	batch *pebble.Batch
 }
 
 // batchBytes is what a batch takes before it is written.
 const batchBytes = 1 << 20
 
-func (w *writer) add(key document.Key, state document.State) error {
+// add takes a copy of key and value.
+func (w *writer) add(key, value []byte) error {
 	if w.batch == nil {
 		w.batch = w.db.NewBatchWithSize(batchBytes)
 	}
-	w.key, w.value = appendKey(w.key[:0], key), state.AppendBinary(w.value[:0])
-	if err := w.batch.Merge(w.key, w.value, nil); err != nil {
+	if err := w.batch.Merge(key, value, nil); err != nil {
 		return fmt.Errorf("write the state of a document: %w", err)
 	}
 	if w.batch.Len() >= batchBytes {
