@@ -99,30 +99,23 @@ type purgeReport struct {
 
 // fill purges under the lock of all that changes documents behind the workers' backs;
 // a dry run needs none.
-func (r *purgeReport) fill(ctx context.Context, s settings, now time.Time, age time.Duration, log zerolog.Logger) (err error) {
+func (r *purgeReport) fill(ctx context.Context, s settings, now time.Time, age time.Duration, log zerolog.Logger) error {
 	client, err := index.NewClient(s.Index)
 	if err != nil {
 		return err
 	}
-	if !r.DryRun {
-		lock, err := client.Lock(ctx, index.LockRequest{Command: "purge", Waiting: func(owner string, upTo time.Duration) {
-			log.Info().Str("owner", owner).Stringer("up_to", upTo).Msg("the indices are locked; finding out whether the owner still lives")
-		}})
-		if err != nil {
-			return err
+	work := func(ctx context.Context) error {
+		if r.Unread, err = firstUnread(ctx, s.Kafka, log); err != nil {
+			return fmt.Errorf("ask Kafka at %s: %w", strings.Join(s.Kafka.Brokers, ","), err)
 		}
-		ctx = lock.Context()
-		defer func() {
-			cause := context.Cause(ctx) // a lost lock; Release ends it too
-			err = errors.Join(err, cause, lock.Release(ctx))
-		}()
+		r.Before = purge.Before(now, age, r.Unread).UTC().Truncate(time.Millisecond)
+		r.Counts, err = purge.Run(ctx, client, purge.Request{Before: r.Before, DryRun: r.DryRun, Progress: tellPurge(log)})
+		return err
 	}
-	if r.Unread, err = firstUnread(ctx, s.Kafka, log); err != nil {
-		return fmt.Errorf("ask Kafka at %s: %w", strings.Join(s.Kafka.Brokers, ","), err)
+	if r.DryRun {
+		return work(ctx)
 	}
-	r.Before = purge.Before(now, age, r.Unread).UTC().Truncate(time.Millisecond)
-	r.Counts, err = purge.Run(ctx, client, purge.Request{Before: r.Before, DryRun: r.DryRun, Progress: tellPurge(log)})
-	return err
+	return locked(ctx, client, s.Index.LockTTL, "purge", log, func(ctx context.Context, _ *index.Lock) error { return work(ctx) })
 }
 
 func firstUnread(ctx context.Context, cfg stream.Config, log zerolog.Logger) (*purge.Unread, error) {

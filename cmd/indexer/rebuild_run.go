@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/purge"
 	"github.com/search-indexer/search-indexer/internal/rebuild"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -64,33 +64,28 @@ func (r *rebuilder) plan(ctx context.Context, flags rebuildFlags) (rebuild.Plan,
 
 // run does what flags say under the lock that all share who change indices wholesale.
 func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild.Report, err error) {
-	lock, err := r.client.Lock(ctx, index.LockRequest{Command: "rebuild", TTL: r.settings.Index.LockTTL, Waiting: func(owner string, upTo time.Duration) {
-		r.log.Info().Str("owner", owner).Stringer("up_to", upTo).Msg("another command holds the lock; finding out whether it is alive")
-	}})
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, lock.Release(context.WithoutCancel(ctx))) }()
-	ctx = lock.Context()
-	letters, err := r.letters(ctx)
-	if err != nil {
-		return report, err
-	}
-	b, err := r.rebuild(flags, lock, letters)
-	if err != nil {
-		return report, err
-	}
-	switch {
-	case flags.finish:
-		err = b.Finish(ctx)
-	case flags.abort:
-		err = b.Abort(ctx)
-	case flags.rollback:
-		return b.Rollback(ctx)
-	default:
-		return b.Run(ctx)
-	}
-	return b.Report(), err
+	err = locked(ctx, r.client, r.settings.Index.LockTTL, "rebuild", r.log, func(ctx context.Context, lock *index.Lock) error {
+		letters, err := r.letters(ctx)
+		if err != nil {
+			return err
+		}
+		b, err := r.rebuild(flags, lock, letters)
+		if err != nil {
+			return err
+		}
+		defer func() { report = b.Report() }()
+		switch {
+		case flags.finish:
+			return b.Finish(ctx)
+		case flags.abort:
+			return b.Abort(ctx)
+		case flags.rollback:
+			return b.Rollback(ctx)
+		default:
+			return b.Run(ctx)
+		}
+	})
+	return report, err
 }
 
 func (r *rebuilder) rebuild(flags rebuildFlags, lock rebuild.Lock, letters rebuild.Letters) (*rebuild.Rebuild, error) {
@@ -168,7 +163,8 @@ func letterOf(l pipeline.Letter) dlq.Letter {
 	}
 }
 
-// expiry is until when a deleted document needs no tombstone.
-func (r *rebuilder) expiry(context.Context) (time.Time, error) {
-	return time.Now().Add(-r.settings.Index.TombstoneRetention), nil
+// expiry is until when a deleted document needs no tombstone, as for a purge.
+func (r *rebuilder) expiry(ctx context.Context) (time.Time, error) {
+	unread, err := purge.FirstUnread(ctx, r.admin, r.reader, r.settings.Kafka)
+	return purge.Before(time.Now(), r.settings.Index.TombstoneRetention, unread), err
 }

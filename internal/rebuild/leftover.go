@@ -83,16 +83,16 @@ func (b *Rebuild) takeBack(ctx context.Context, next index.Next) error {
 // Rollback puts the indices back that the live ones have replaced. Before they serve,
 // they are caught up from what the live group had committed when they were replaced:
 // up to there it had written into them.
-func (b *Rebuild) Rollback(ctx context.Context) (Report, error) {
+func (b *Rebuild) Rollback(ctx context.Context) error {
 	if err := b.tidy(ctx); err != nil {
-		return b.report, err
+		return err
 	}
 	for _, entity := range b.options.Entities {
 		if err := b.rollback(ctx, entity); err != nil {
-			return b.report, fmt.Errorf("put back the %ss: %w", entity, err)
+			return fmt.Errorf("put back the %ss: %w", entity, err)
 		}
 	}
-	return b.report, nil
+	return nil
 }
 
 func (b *Rebuild) rollback(ctx context.Context, entity document.Entity) error {

@@ -134,11 +134,10 @@ type step struct {
 // Run makes the indices anew and puts them into place. First it finishes or removes
 // what an earlier run left. Where it fails before the swap it removes what it has
 // made, and the live indices are as they were; where it fails after the swap, the
-// next Run or [Rebuild.Finish] goes on from there. The Report is of what was done
-// until then.
-func (b *Rebuild) Run(ctx context.Context) (Report, error) {
+// next Run or [Rebuild.Finish] goes on from there.
+func (b *Rebuild) Run(ctx context.Context) error {
 	if err := b.tidy(ctx); err != nil {
-		return b.Report(), err
+		return err
 	}
 	err := b.steps(ctx,
 		step{PhaseCheck, b.check},
@@ -149,8 +148,7 @@ func (b *Rebuild) Run(ctx context.Context) (Report, error) {
 		step{PhaseDrain, b.drain},
 		step{PhaseClean, b.clean},
 	)
-	err = errors.Join(err, b.close(ctx, err))
-	return b.Report(), err
+	return errors.Join(err, b.close(ctx, err))
 }
 
 // Report says what was done until now.
