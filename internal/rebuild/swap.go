@@ -46,9 +46,8 @@ func (b *Rebuild) swap(ctx context.Context) error {
 	return nil
 }
 
-// drain lets nothing more into the old indices, and only then looks where the log
-// ends and joins what is left. It does not give up: what serves lacks these events.
-func (b *Rebuild) drain(ctx context.Context) error {
+// block lets nothing more into the old indices.
+func (b *Rebuild) block(ctx context.Context) error {
 	for _, next := range b.nexts {
 		if old := next.Origin.Previous; old != "" {
 			err := b.insist(ctx, "block writes to "+old, func() error { return b.Client.BlockWrites(ctx, old) })
@@ -57,9 +56,12 @@ func (b *Rebuild) drain(ctx context.Context) error {
 			}
 		}
 	}
-	if err := b.Step(ctx, PhaseDrain+" behind the block"); err != nil {
-		return err
-	}
+	return nil
+}
+
+// drain looks where the log ends, now that nothing gets into the old indices any
+// more, and joins what is left. It does not give up: what serves lacks these events.
+func (b *Rebuild) drain(ctx context.Context) error {
 	err := b.insist(ctx, "join the last events", func() error {
 		_, err := b.advance(ctx)
 		return err
