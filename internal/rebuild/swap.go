@@ -8,7 +8,6 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 )
 
@@ -144,13 +143,4 @@ func (b *Rebuild) clean(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// of returns the entities of the new indices.
-func of(nexts []index.Next) []document.Entity {
-	entities := make([]document.Entity, len(nexts))
-	for i, next := range nexts {
-		entities[i] = next.Entity
-	}
-	return entities
 }
