@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/test/e2e"
@@ -27,33 +26,6 @@ func cases(o options) map[string]trial {
 	}
 }
 
-const filler = "a song of rivers and of rain that fell on all the roofs of the old town "
-
-func post(topic string, id string, version, size int) event {
-	content := strings.Repeat(filler, size/len(filler)+1)[:size]
-	return event{topic, id, fmt.Appendf(nil, `{"event_type":%q,"version":%d,"data":{"post_id":%q,"title":"Post %s","content":%q}}`,
-		topic, version, id, id, content)}
-}
-
-// posts yields n new posts; each tenth is updated too.
-func posts(n, size int, want map[string]int64) iter.Seq[event] {
-	return func(yield func(event) bool) {
-		for i := range n {
-			id := fmt.Sprintf("p%d", i)
-			want[id] = 1
-			if !yield(post("post.created", id, 1, size)) {
-				return
-			}
-			if i%10 == 9 {
-				want[id] = 2
-				if !yield(post("post.updated", id, 2, size)) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // slow lets a worker work off a backlog while OpenSearch takes a tenth of what it
 // could, for a minute, and then all.
 func slow(ctx context.Context, s *stand, found *result) error {
@@ -61,7 +33,7 @@ func slow(ctx context.Context, s *stand, found *result) error {
 	want := map[string]int64{}
 	n := int(s.options.backlog) / (size + 110) * 10 / 11 / 10 * 10
 	total := n + n/10
-	if err := s.publish(ctx, posts(n, size, want)); err != nil {
+	if err := s.publish(ctx, s.prose.posts(n, size, want)); err != nil {
 		return err
 	}
 	v, err := newValve(s.cluster.URL)
@@ -129,8 +101,8 @@ func large(ctx context.Context, s *stand, found *result) error {
 	const n = 2000
 	want := map[string]int64{"large": 1}
 	events := func(yield func(event) bool) {
-		for e := range posts(n, 1000, want) {
-			if !yield(e) || e.key == "p999" && e.topic == "post.created" && !yield(post("post.created", "large", 1, 10_000_000)) {
+		for e := range s.prose.posts(n, 1000, want) {
+			if !yield(e) || e.key == "p999" && e.topic == "post.created" && !yield(s.prose.post("post.created", "large", 1, 10_000_000)) {
 				return
 			}
 		}
@@ -143,7 +115,7 @@ func hot(ctx context.Context, s *stand, found *result) error {
 	want := map[string]int64{"hot": int64(n)}
 	events := func(yield func(event) bool) {
 		for i := range n {
-			if !yield(post("post.updated", "hot", i+1, 100)) {
+			if !yield(s.prose.post("post.updated", "hot", i+1, 100)) {
 				return
 			}
 		}
