@@ -26,54 +26,6 @@ func cases(o options) map[string]trial {
 	}
 }
 
-// slow lets a worker work off a backlog while OpenSearch takes a tenth of what it
-// could, for a minute, and then all.
-func slow(ctx context.Context, s *stand, found *result) error {
-	const size, squeeze = 1000, time.Minute
-	want := map[string]int64{}
-	n := int(s.options.backlog) / (size + 110) * 10 / 11 / 10 * 10
-	total := n + n/10
-	if err := s.publish(ctx, s.prose.posts(n, size, want)); err != nil {
-		return err
-	}
-	v, err := newValve(s.cluster.URL)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	w, err := s.start(ctx, v.URL, found)
-	if err != nil {
-		return err
-	}
-	began, from := time.Time{}, 0.0
-	rate := func(m e2e.Metrics) float64 { return (ended(m) - from) / time.Since(began).Seconds() }
-	full, throttled, recovered := 0.0, 0.0, time.Duration(0)
-	err = w.until(ctx, func(m e2e.Metrics) bool {
-		switch {
-		case began.IsZero() && ended(m) > 0: // the first requests warm up
-			began, from = time.Now(), ended(m)
-		case full == 0 && !began.IsZero() && time.Since(began) > 3*time.Second:
-			full = rate(m)
-			v.rate.Store(max(int64(full/10), 1))
-			began, from = time.Now(), ended(m)
-		case full > 0 && throttled == 0 && time.Since(began) > squeeze:
-			throttled = rate(m)
-			v.rate.Store(0)
-			began, from = time.Now(), ended(m)
-		case throttled > 0 && recovered == 0 && rate(m) > full/2 && ended(m)-from > full/4:
-			recovered = time.Since(began)
-		}
-		return ended(m) >= float64(total)
-	})
-	if err := w.stop(err); err != nil {
-		return err
-	}
-	found.say("events\t%d", total)
-	found.say("rate free, squeezed\t%.0f/s, %.0f/s", full, throttled)
-	found.say("at half of the free rate again\t%s after the squeeze", recovered.Round(100*time.Millisecond))
-	return errors.Join(s.checkProcess(found), s.checkCommitted(ctx, total), s.checkDocuments(ctx, "posts", want))
-}
-
 // simple publishes events, lets a worker work them off, and compares.
 func (s *stand) simple(ctx context.Context, found *result, events iter.Seq[event], total func() int, want map[string]int64) error {
 	if err := s.publish(ctx, events); err != nil {

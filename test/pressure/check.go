@@ -118,16 +118,17 @@ func (s *stand) checkProcess(r *result) error {
 // checkCommitted compares the group's offsets with the events: topics begin at 0
 // and have no holes.
 func (s *stand) checkCommitted(ctx context.Context, events int) error {
-	committed, err := s.broker.Committed(ctx, s.name+"group")
-	if err != nil {
-		return err
+	sum, err := s.committed(ctx)
+	if err == nil && sum != int64(events) {
+		err = fmt.Errorf("%d of %d events are committed", sum, events)
 	}
-	var sum int64
+	return err
+}
+
+func (s *stand) committed(ctx context.Context) (sum int64, err error) {
+	committed, err := s.broker.Committed(ctx, s.name+"group")
 	for _, offset := range committed {
 		sum += max(offset, 0)
 	}
-	if sum != int64(events) {
-		return fmt.Errorf("%d of %d events are committed", sum, events)
-	}
-	return nil
+	return sum, err
 }
