@@ -18,11 +18,12 @@ type trial struct {
 
 func cases(o options) map[string]trial {
 	return map[string]trial{
-		"slow":    {fmt.Sprintf("OpenSearch at a tenth of its rate, a backlog of %d MB", o.backlog/1_000_000), slow},
-		"large":   {"a record of 10 MB among normal ones", large},
-		"tiny":    {fmt.Sprintf("10,000 tiny records a second for %d s", o.seconds), tiny},
-		"hot":     {fmt.Sprintf("one entity with %d updates", o.updates), hot},
-		"blocked": {"the index of artists is blocked, posts go on", blocked},
+		"slow":     {fmt.Sprintf("OpenSearch at a tenth of its rate, a backlog of %d MB", o.backlog/1_000_000), slow},
+		"large":    {"a record of 10 MB among normal ones", large},
+		"tiny":     {fmt.Sprintf("10,000 tiny records a second for %d s", o.seconds), tiny},
+		"hot":      {fmt.Sprintf("one entity with %d updates", o.updates), hot},
+		"blocked":  {"the index of artists is blocked, posts go on", blocked},
+		"poisoned": {"a dead letter is refused, all but its partition goes on", poisoned},
 	}
 }
 

@@ -67,3 +67,8 @@ func (p *prose) posts(n, size int, want map[string]int64) iter.Seq[event] {
 		}
 	}
 }
+
+func (p *prose) artist(id string, want map[string]int64) event {
+	want[id] = 1
+	return event{"artist.created", id, fmt.Appendf(nil, `{"version":1,"data":{"artist_id":%q,"bio":%q}}`, id, p.text(70))}
+}

@@ -77,9 +77,7 @@ func blocked(ctx context.Context, s *stand, found *result) error {
 			if e.topic == "post.updated" {
 				continue
 			}
-			id := "a" + e.key[1:]
-			artists[id] = 1
-			if !yield(event{"artist.created", id, fmt.Appendf(nil, `{"version":1,"data":{"artist_id":%q,"bio":%q}}`, id, s.prose.text(70))}) {
+			if !yield(s.prose.artist("a"+e.key[1:], artists)) {
 				return
 			}
 		}
