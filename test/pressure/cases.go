@@ -54,7 +54,7 @@ func large(ctx context.Context, s *stand, found *result) error {
 	const n = 2000
 	want := map[string]int64{"large": 1}
 	events := func(yield func(event) bool) {
-		for e := range s.prose.posts(n, 1000, want) {
+		for e := range s.prose.posts(n, want) {
 			if !yield(e) || e.key == "p999" && e.topic == "post.created" && !yield(s.prose.post("post.created", "large", 1, 10_000_000)) {
 				return
 			}

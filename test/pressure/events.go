@@ -23,7 +23,7 @@ type prose struct {
 }
 
 func newProse() *prose {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same each time
 	var book strings.Builder
 	for book.Len() < 4<<20 {
 		for range 2 + random.IntN(9) {
@@ -49,18 +49,20 @@ func (p *prose) post(topic, id string, version, size int) event {
 		topic, version, id, id, p.text(size))}
 }
 
+const textSize = 1000 // bytes
+
 // posts yields n new posts; each tenth is updated too.
-func (p *prose) posts(n, size int, want map[string]int64) iter.Seq[event] {
+func (p *prose) posts(n int, want map[string]int64) iter.Seq[event] {
 	return func(yield func(event) bool) {
 		for i := range n {
 			id := fmt.Sprintf("p%d", i)
 			want[id] = 1
-			if !yield(p.post("post.created", id, 1, size)) {
+			if !yield(p.post("post.created", id, 1, textSize)) {
 				return
 			}
 			if i%10 == 9 {
 				want[id] = 2
-				if !yield(p.post("post.updated", id, 2, size)) {
+				if !yield(p.post("post.updated", id, 2, textSize)) {
 					return
 				}
 			}

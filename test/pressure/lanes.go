@@ -70,7 +70,7 @@ func blocked(ctx context.Context, s *stand, found *result) error {
 	const n = 100_000
 	want, artists := map[string]int64{}, map[string]int64{}
 	events := func(yield func(event) bool) {
-		for e := range s.prose.posts(n, 1000, want) {
+		for e := range s.prose.posts(n, want) {
 			if !yield(e) {
 				return
 			}

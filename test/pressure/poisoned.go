@@ -19,7 +19,7 @@ func poisoned(ctx context.Context, s *stand, found *result) error {
 	bad := fmt.Sprint("p", n/2) // whose partition it is
 	want, artists := map[string]int64{}, map[string]int64{}
 	events := func(yield func(event) bool) {
-		for e := range s.prose.posts(n, 1000, want) {
+		for e := range s.prose.posts(n, want) {
 			if !yield(e) {
 				return
 			}

@@ -33,11 +33,11 @@ type squeezing struct {
 }
 
 func slow(ctx context.Context, s *stand, found *result) (err error) {
-	const size, other = 1000, 120 // bytes of a text, and of what is around it
+	const bytes = textSize + 120 // of an event
 	want := map[string]int64{}
-	n := int(s.options.backlog) / (size + other) * 10 / 11 / 10 * 10
+	n := int(s.options.backlog) / bytes * 10 / 11 / 10 * 10
 	q := squeezing{stand: s, total: n + n/10}
-	if err := s.publish(ctx, s.prose.posts(n, size, want)); err != nil {
+	if err := s.publish(ctx, s.prose.posts(n, want)); err != nil {
 		return err
 	}
 	if q.valve, err = newValve(s.cluster.URL); err != nil {
@@ -47,8 +47,7 @@ func slow(ctx context.Context, s *stand, found *result) (err error) {
 	if q.worker, err = s.start(ctx, q.valve.URL, found); err != nil {
 		return err
 	}
-	err = q.follow(ctx)
-	if err = q.worker.stop(err); err != nil {
+	if err := q.worker.stop(q.follow(ctx)); err != nil {
 		return err
 	}
 	found.say("events, all there before the start\t%d", q.total)
