@@ -67,16 +67,11 @@ func (p *pass) gather(ctx context.Context, list []*suspect) error {
 	if err := p.gatherLetters(ctx, byKey); err != nil {
 		return err
 	}
-	present, err := p.Log.Ranges(ctx, p.options.Topics)
+	tail, err := p.tail(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.intact(present); err != nil {
-		return err
-	}
-	tail := stream.After(stream.Positions(p.read), present)
-	p.findings.Unread = records(tail)
-	p.Display.Phase("read what came since", p.findings.Unread, "events")
+	p.Display.Phase("read what came since", records(tail), "events")
 	return p.Log.Read(ctx, tail, func(r record.Record) error {
 		p.Display.Add(1)
 		_, change, rejection := p.Decoder.Decode(&r)
@@ -107,16 +102,20 @@ func (p *pass) gatherLetters(ctx context.Context, byKey map[document.Key]*suspec
 	})
 }
 
-// intact makes sure that the log goes on where the fold ends.
-func (v *Verify) intact(present []stream.Range) error {
+// tail is the log behind the fold, up to its present end.
+func (v *Verify) tail(ctx context.Context) ([]stream.Range, error) {
+	present, err := v.Log.Ranges(ctx, v.options.Topics)
+	if err != nil {
+		return nil, err
+	}
 	now := make(map[record.Partition]stream.Range, len(present))
 	for _, r := range present {
 		now[r.Partition] = r
 	}
 	for _, r := range v.read {
 		if p, ok := now[r.Partition]; !ok || p.TopicID != r.TopicID || p.From > r.To {
-			return fmt.Errorf("the log of %s was cut, or its topic made again, while it was read; verify again", r.Partition)
+			return nil, fmt.Errorf("the log of %s was cut, or its topic made again, while it was read; verify again", r.Partition)
 		}
 	}
-	return nil
+	return stream.After(stream.Positions(v.read), present), nil
 }

@@ -118,6 +118,11 @@ func (v *Verify) look(ctx context.Context, repair *Repair) (Findings, error) {
 			return p.findings, err
 		}
 	}
+	tail, err := v.tail(ctx)
+	p.findings.Unread = records(tail)
+	if err != nil {
+		return p.findings, err
+	}
 	return p.findings, v.unmoved(ctx)
 }
 
