@@ -49,7 +49,8 @@ holds everything, documents are judged by what it holds, and those that it does
 not know are counted, but are no differences.
 
 --repair writes what differs as it should be, unless a worker writes first,
-removes what is orphaned, and verifies again.
+removes what is orphaned, and verifies again. Where over 5 % of all documents hold
+what no event says, it leaves them: rather a topic is missing from KAFKA_TOPICS.
 
 Exit code 0 where nothing differs in the end, 3 where something does.`,
 		Example: `  indexer verify
@@ -65,7 +66,7 @@ Exit code 0 where nothing differs in the end, 3 where something does.`,
 	set.IntVar(&flags.sample, "sample", 0, "look at so many documents, chosen at random, and for no orphans; 0 for all")
 	set.IntVar(&flags.limit, "limit", 20, "name at most so many documents of each kind of difference")
 	set.BoolVar(&flags.repair, "repair", false, "mend what differs, and verify again")
-	set.BoolVar(&flags.fewer, "accept-fewer", false, "remove orphans although they are over 5 % of all documents")
+	set.BoolVar(&flags.fewer, "accept-fewer", false, "repair too what holds more than the log, over 5 % of all documents")
 	set.BoolVar(&flags.asJSON, "json", false, "print the report as one JSON object")
 	command.MarkFlagsMutuallyExclusive("sample", "repair")
 	return command

@@ -27,8 +27,9 @@ type pass struct {
 	*Verify
 	repair   *Repair // what was mended; nil where nothing is to be
 	findings Findings
-	orphans  []document.Key // to be removed once it is known how many there are
-	spared   int64          // orphans that are too many to be remembered
+
+	doubtful      []document.Key // to be mended once it is known how many there are
+	doubtfulCount int64
 
 	mu       sync.Mutex
 	suspects []*suspect

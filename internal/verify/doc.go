@@ -9,6 +9,7 @@
 //	settle.go     reads what has been published since, and judges what differs
 //	judge.go      the rule itself, which knows neither Kafka nor OpenSearch
 //	mend.go       writes what is wrong, unless somebody else writes first
+//	doubt.go      leaves it where it is rather the log that is wrong
 //
 // Why it may be done while workers write: what lies below the committed offsets was
 // written before a document was read, so the document must hold it. What lies behind

@@ -44,8 +44,8 @@ func (p *pass) settle(ctx context.Context) error {
 		p.findings.add(p.indices[s.Entity], s, class, fields)
 		switch {
 		case p.repair == nil || class == Right || class == Unknown:
-		case class == Orphaned && !p.options.AcceptFewer:
-			p.orphaned(s.Key)
+		case !p.options.AcceptFewer && p.rule.isDoubtful(s):
+			p.doubt(s.Key)
 		default:
 			wrong = append(wrong, s)
 		}

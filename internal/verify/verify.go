@@ -26,7 +26,7 @@ type Options struct {
 	Limit       int           // how many differences are listed; 0 or more
 	Retention   time.Duration // a tombstone may be gone when its delete is older
 	Repair      bool          // mend what differs. Nobody else may change indices as a whole meanwhile
-	AcceptFewer bool          // remove orphans however many there are
+	AcceptFewer bool          // take away what no event says from however many documents
 }
 
 // Log is the log of every topic, as [stream.Reader] reads it.
@@ -114,7 +114,7 @@ func (v *Verify) look(ctx context.Context, repair *Repair) (Findings, error) {
 				return p.findings, err
 			}
 		}
-		if err := p.removeOrphans(ctx); err != nil {
+		if err := p.mendDoubtful(ctx); err != nil {
 			return p.findings, err
 		}
 	}

@@ -253,6 +253,11 @@ func TestVerifyNamesWhatIsWrongAndMendsIt(t *testing.T) {
 		t.Errorf("repair of %d: %+v", len(want), v)
 	}
 	x.verify(0, "--sample", "50")
+	// With a topic forgotten, what its events made would be taken back everywhere.
+	most := x.with("KAFKA_TOPICS=" + strings.Join(slices.DeleteFunc(slices.Clone(Topics), func(topic string) bool { return topic == "post.updated" }), ","))
+	if v := most.verify(3, "--repair"); v.Repair.Left < 100 || !strings.Contains(strings.Join(v.Notes, " "), "KAFKA_TOPICS") {
+		t.Errorf("a topic is missing: %+v", v)
+	}
 	x.must(s, places, false)
 	if report := Report("mended documents", CompareRuns(good, x.snapshot())); report != "" {
 		t.Error(report)
