@@ -22,8 +22,11 @@ func locked(ctx context.Context, client *index.Client, ttl time.Duration, comman
 	}
 	ctx = lock.Context()
 	defer func() {
-		cause := context.Cause(ctx) // a lost lock; Release ends it too
-		err = errors.Join(err, cause, lock.Release(ctx))
+		cause := context.Cause(ctx) // Release ends it too
+		if errors.Is(cause, index.ErrLockLost) {
+			err = cause // of which what do says is but the consequence
+		}
+		err = errors.Join(err, lock.Release(ctx))
 	}()
 	return do(ctx, lock)
 }

@@ -165,6 +165,7 @@ type Name struct {
 // String returns "topic/partition/offset/digest", the key of an acknowledgement.
 func (n Name) String() string { return n.Place.String() + "/" + hex.EncodeToString(n.Digest[:]) }
 
+// NameOf names the letter of a record, whether it has been written or not.
 func NameOf(original *record.Record) Name {
 	hash := sha256.New()
 	var frame [16]byte                                                // the key's length keeps key and value apart

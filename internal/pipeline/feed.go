@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/rs/zerolog"
+
 	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
@@ -34,6 +36,7 @@ func Process(ctx context.Context, cfg Config, parts Parts, partitions []record.P
 	f := &feed{records: make(chan []record.Record), rebalances: make(chan stream.Rebalance)}
 	observe := parts.Observe
 	parts.Group, parts.Memory = f, noMemory{}
+	parts.Log = parts.Log.Level(max(parts.Log.GetLevel(), zerolog.WarnLevel)) // not of a group that it leaves
 	parts.Observe = func(e Ending) {
 		observe(e)
 		f.flying.Done()

@@ -9,7 +9,8 @@
 //	load.go     load      writes each State once, into a new index that nobody reads
 //	tail.go     catch up  joins what was published meanwhile, until little is left
 //	swap.go     swap      moves the aliases in one request
-//	swap.go     drain     blocks the old index, and only then joins what is left
+//	swap.go     block     lets nothing more into the old index
+//	swap.go     drain     looks where the log ends, and joins what is left
 //
 // Why nothing is missed: the end of the log is read after the old index has been
 // blocked. An event below that end is joined here. One above it is published, hence

@@ -33,7 +33,7 @@ func (b *Rebuild) Finish(ctx context.Context) error {
 		b.Logger.Warn().Str("index", next.Index).Str("owner", next.Origin.Owner).Msg("finish an earlier rebuild")
 		earlier := b.resumed(next)
 		earlier.swapped = true
-		if err := earlier.steps(ctx, step{PhaseDrain, earlier.drain}); err != nil {
+		if err := earlier.steps(ctx, step{PhaseBlock, earlier.block}, step{PhaseDrain, earlier.drain}); err != nil {
 			return fmt.Errorf("finish the rebuild of %s: %w", next.Index, err)
 		}
 		b.report.note("finished " + next.Index + ", which an earlier rebuild had put into place")
@@ -113,6 +113,7 @@ func (b *Rebuild) rollback(ctx context.Context, entity document.Entity) error {
 	err = back.steps(ctx,
 		step{PhaseCatchUp, back.catchUp},
 		step{PhaseSwap, back.swap},
+		step{PhaseBlock, back.block},
 		step{PhaseDrain, back.drain},
 	)
 	b.report.add(back.Report())

@@ -65,7 +65,8 @@ func (b *Rebuild) Plan(ctx context.Context) (Plan, error) {
 	if err := b.planIndices(ctx, &p); err != nil {
 		return p, err
 	}
-	return p, b.planDisks(ctx, &p)
+	err = b.planDisks(ctx, &p)
+	return p, err
 }
 
 // check refuses what Plan finds.

@@ -117,13 +117,14 @@ const (
 	PhaseLoad    Phase = "load"
 	PhaseCatchUp Phase = "catch up"
 	PhaseSwap    Phase = "swap"
+	PhaseBlock   Phase = "block"
 	PhaseDrain   Phase = "drain"
 	PhaseClean   Phase = "clean up"
 )
 
 // Phases returns the phases in their order.
 func Phases() []Phase {
-	return []Phase{PhaseCheck, PhaseFold, PhaseLoad, PhaseCatchUp, PhaseSwap, PhaseDrain, PhaseClean}
+	return []Phase{PhaseCheck, PhaseFold, PhaseLoad, PhaseCatchUp, PhaseSwap, PhaseBlock, PhaseDrain, PhaseClean}
 }
 
 type step struct {
@@ -145,6 +146,7 @@ func (b *Rebuild) Run(ctx context.Context) error {
 		step{PhaseLoad, b.load},
 		step{PhaseCatchUp, b.catchUp},
 		step{PhaseSwap, b.swap},
+		step{PhaseBlock, b.block},
 		step{PhaseDrain, b.drain},
 		step{PhaseClean, b.clean},
 	)

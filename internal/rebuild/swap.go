@@ -8,7 +8,6 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 )
 
@@ -46,9 +45,8 @@ func (b *Rebuild) swap(ctx context.Context) error {
 	return nil
 }
 
-// drain lets nothing more into the old indices, and only then looks where the log
-// ends and joins what is left. It does not give up: what serves lacks these events.
-func (b *Rebuild) drain(ctx context.Context) error {
+// block lets nothing more into the old indices.
+func (b *Rebuild) block(ctx context.Context) error {
 	for _, next := range b.nexts {
 		if old := next.Origin.Previous; old != "" {
 			err := b.insist(ctx, "block writes to "+old, func() error { return b.Client.BlockWrites(ctx, old) })
@@ -57,9 +55,12 @@ func (b *Rebuild) drain(ctx context.Context) error {
 			}
 		}
 	}
-	if err := b.Step(ctx, PhaseDrain+" behind the block"); err != nil {
-		return err
-	}
+	return nil
+}
+
+// drain looks where the log ends, now that nothing gets into the old indices any
+// more, and joins what is left. It does not give up: what serves lacks these events.
+func (b *Rebuild) drain(ctx context.Context) error {
 	err := b.insist(ctx, "join the last events", func() error {
 		_, err := b.advance(ctx)
 		return err
@@ -142,13 +143,4 @@ func (b *Rebuild) clean(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// of returns the entities of the new indices.
-func of(nexts []index.Next) []document.Entity {
-	entities := make([]document.Entity, len(nexts))
-	for i, next := range nexts {
-		entities[i] = next.Entity
-	}
-	return entities
 }

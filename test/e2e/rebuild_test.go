@@ -60,7 +60,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 // nothing else.
 func TestRebuildKilled(t *testing.T) {
 	t.Parallel()
-	x := newIndexer(t).with("LOCK_TTL=2s")
+	x := newIndexer(t).with("LOCK_TTL=6s")
 	s := streams[3]()
 	x.setup()
 	half := len(s.records) / 2
@@ -69,7 +69,7 @@ func TestRebuildKilled(t *testing.T) {
 	x.awaitCommitted(places)
 	rest := x.publishSlowly(s.records[half:])
 	random := rand.New(rand.NewPCG(3, 0))
-	for _, phase := range []string{"fold", "load", "catch up", "swap", "drain", "drain behind the block", "clean up"} {
+	for _, phase := range []string{"fold", "load", "catch up", "swap", "block", "drain", "clean up"} {
 		r := x.startRebuild("--linger", "200ms")
 		r.awaitPhase(phase)
 		time.Sleep(time.Duration(random.Int64N(int64(400 * time.Millisecond))))
