@@ -188,15 +188,96 @@ func alter(t *rapid.T, s index.Stored) index.Stored {
 	return storedSource([]byte(rapid.SampledFrom(ways).Draw(t, "altered")))
 }
 
+func upsert(version int64, name, value string) document.State {
+	return document.Upsert(document.UpsertOrder(version, version, document.Digest([]byte(value))), []document.Field{{Name: name, Value: []byte(value)}})
+}
+
+func in(states ...document.State) index.Stored {
+	return storedSource(join(states...).AppendSource(nil))
+}
+
+// What a document becomes by a repair.
+func TestMended(t *testing.T) {
+	first, second, third := upsert(1, "title", `"a"`), upsert(2, "summary", `"b"`), upsert(3, "slug", `"c"`)
+	gone := document.Delete(document.DeleteOrder(4, 4), expired-1)
+	altered := storedSource([]byte(strings.Replace(string(join(first, third).AppendSource(nil)), `"a"`, `"x"`, 1)))
+	for name, c := range map[string]struct {
+		world  world
+		stored index.Stored
+		want   document.State
+	}{
+		// A worker may have written it since the commits, and will not do so again.
+		"with all that was published": {world{committed: []document.State{first}, tail: []document.State{second}}, index.Stored{}, join(first, second)},
+		"without what was refused":    {world{committed: []document.State{first}, letters: []document.State{second}}, index.Stored{}, first},
+		"with a letter that it holds": {world{committed: []document.State{first}, letters: []document.State{third}}, altered, join(first, third)},
+		"no tombstone of long ago":    {world{committed: []document.State{first, gone}}, in(first), document.State{}},
+		"no orphan":                   {world{}, in(first), document.State{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (rule{true, expired}).mended(c.world.suspectOf(c.stored)); !document.Equal(got, c.want) {
+				t.Errorf("want %s, got %s", c.want, got)
+			}
+		})
+	}
+}
+
+// What a repair would take away is told from what it would but put right.
+func TestDoubtful(t *testing.T) {
+	first, second := upsert(1, "title", `"a"`), upsert(2, "summary", `"b"`)
+	gone := document.Delete(document.DeleteOrder(4, 4), expired+1)
+	for name, c := range map[string]struct {
+		committed []document.State
+		stored    index.Stored
+		want      bool
+	}{
+		"missing":                  {[]document.State{first}, index.Stored{}, false},
+		"stale":                    {[]document.State{first, second}, in(first), false},
+		"altered at its own order": {[]document.State{first}, storedSource([]byte(strings.Replace(string(first.AppendSource(nil)), `"a"`, `"x"`, 1))), false},
+		"an event too many":        {[]document.State{first}, in(first, second), true},
+		"a delete too many":        {[]document.State{first}, in(first, gone), true},
+		"orphaned":                 {nil, in(first), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (rule{true, expired}).isDoubtful(world{committed: c.committed}.suspectOf(c.stored)); got != c.want {
+				t.Errorf("want %v, got %v", c.want, got)
+			}
+		})
+	}
+}
+
+// Also of a cut log, a member at the order of an event that it has is that event's.
+func TestACutLogKnowsItsOwnEvents(t *testing.T) {
+	first, second := upsert(2, "title", `"a"`), upsert(3, "summary", `"b"`)
+	older := upsert(1, "slug", `"c"`)
+	w := world{committed: []document.State{first, second}}
+	text := string(join(older, first, second).AppendSource(nil))
+	for name, c := range map[string]struct {
+		text string
+		want Class
+	}{
+		"with what is gone":   {text, Right},
+		"another value":       {strings.Replace(text, `"a"`, `"x"`, 1), Differing},
+		"a member of its own": {strings.Replace(text, "{", `{"extra":1,`, 1), Differing},
+		"without an event":    {string(join(older, first).AppendSource(nil)), Stale},
+		"nothing known of it": {"", Missing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := index.Stored{}
+			if c.text != "" {
+				stored = storedSource([]byte(c.text))
+			}
+			if class, fields := (rule{false, expired}).judge(w.suspectOf(stored)); class != c.want {
+				t.Errorf("want %q, got %q %v", c.want, class, fields)
+			}
+		})
+	}
+}
+
 func TestClasses(t *testing.T) {
 	const young, old = 5000, 10
-	upsert := func(version int64, name, value string) document.State {
-		return document.Upsert(document.UpsertOrder(version, version, document.Digest([]byte(value))), []document.Field{{Name: name, Value: []byte(value)}})
-	}
 	first, second := upsert(1, "title", `"a"`), upsert(2, "summary", `"b"`)
 	gone := document.Delete(document.DeleteOrder(3, 3), young)
 	goneLongAgo := document.Delete(document.DeleteOrder(3, 3), old)
-	in := func(states ...document.State) index.Stored { return storedSource(join(states...).AppendSource(nil)) }
 	other := storedSource([]byte(strings.Replace(string(first.AppendSource(nil)), `"a"`, `"x"`, 1)))
 	for name, c := range map[string]struct {
 		world  world
