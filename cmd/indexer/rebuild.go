@@ -25,6 +25,7 @@ type rebuildFlags struct {
 	seed, truncated, fewer, rejected bool
 	dryRun, finish, abort, rollback  bool
 	asJSON                           bool
+	http                             string
 	linger                           time.Duration
 }
 
@@ -71,6 +72,7 @@ The replaced index is kept (--keep), so --rollback can put it back.`,
 	set.BoolVar(&flags.abort, "abort", false, "only clear away what a rebuild left that died before its swap")
 	set.BoolVar(&flags.rollback, "rollback", false, "put the replaced index back, caught up")
 	set.BoolVar(&flags.asJSON, "json", false, "print the report as one JSON object")
+	set.StringVar(&flags.http, "http", "", "serve /metrics and /livez there while it runs, such as :8080")
 	set.DurationVar(&flags.linger, "linger", 0, "wait for a random time of up to this before each step")
 	_ = set.MarkHidden("linger") // for tests: it widens the gaps that workers may slip through
 	command.MarkFlagsMutuallyExclusive("dry-run", "finish", "abort", "rollback")
@@ -119,6 +121,14 @@ func (p *program) rebuild(ctx context.Context, flags rebuildFlags) error {
 		return err
 	}
 	defer b.close()
+	if flags.http != "" {
+		server, err := b.serve(ctx, flags.http)
+		if err != nil {
+			done()
+			return misused(err, `see "indexer rebuild --help"`)
+		}
+		defer func() { _ = server.Close() }()
+	}
 	if flags.dryRun {
 		plan, err := b.plan(ctx, flags)
 		done()

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/rs/zerolog"
 
 	"github.com/search-indexer/search-indexer/internal/dlq"
@@ -17,13 +21,14 @@ import (
 	"github.com/search-indexer/search-indexer/internal/rebuild"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
+	"github.com/search-indexer/search-indexer/internal/web"
 )
 
 // rebuilder is one running `indexer rebuild`.
 type rebuilder struct {
 	settings settings
 	log      zerolog.Logger
-	display  rebuild.Display
+	display  *rebuild.Metrics
 	client   *index.Client
 	reader   *stream.Reader
 	admin    *stream.Admin
@@ -33,7 +38,7 @@ type rebuilder struct {
 
 // newRebuilder makes all parts. None of them needs its server to answer yet.
 func newRebuilder(s settings, log zerolog.Logger, display rebuild.Display) (*rebuilder, error) {
-	r := &rebuilder{settings: s, log: log, display: display, decoder: handlers.NewMux(s.Kafka.TopicPrefix)}
+	r := &rebuilder{settings: s, log: log, display: rebuild.NewMetrics(display), decoder: handlers.NewMux(s.Kafka.TopicPrefix)}
 	var err error
 	if r.client, err = index.NewClient(s.Index); err != nil {
 		return nil, err
@@ -46,6 +51,31 @@ func newRebuilder(s settings, log zerolog.Logger, display rebuild.Display) (*reb
 	}
 	r.producer, err = stream.NewProducer(s.Kafka, log)
 	return r, err
+}
+
+// serve shows metrics while the rebuild runs.
+func (r *rebuilder) serve(ctx context.Context, addr string) (*web.Server, error) {
+	cfg := web.Config{Addr: addr}
+	if err := cfg.Validate(); err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "HTTP_ADDR", "--http"))
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(r.display, buildInfo(),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	server, err := web.Listen(ctx, cfg, web.Views{
+		Alive: func() error { return nil }, Metrics: registry,
+		Ready:  func(context.Context) web.Readiness { return web.Readiness{} },
+		Status: func(context.Context) any { return map[string]string{"command": "rebuild"} },
+	})
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		if err := server.Serve(); err != nil {
+			r.log.Error().Err(err).Msg("metrics are not served any more")
+		}
+	}()
+	return server, nil
 }
 
 func (r *rebuilder) close() {
