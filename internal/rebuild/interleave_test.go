@@ -75,7 +75,7 @@ func TestBusyCluster(t *testing.T) {
 			w.WriteHeader(http.StatusGatewayTimeout)
 			return true
 		case strings.HasSuffix(path, "_bulk"), strings.HasSuffix(path, "_search"), strings.HasSuffix(path, "_refresh"), strings.Contains(path, "_block"):
-			if status := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable, 0}[n.Add(1)%3]; status != 0 {
+			if status := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable, 0, 0}[n.Add(1)%4]; status != 0 {
 				w.WriteHeader(status)
 				return true
 			}
