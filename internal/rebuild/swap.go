@@ -123,7 +123,7 @@ func (b *Rebuild) bigEnough(ctx context.Context) error {
 		}
 		// All that was counted is in the log by now: what was written since the catch-up
 		// is no lack, of which few documents make 5 %.
-		if _, err := b.advance(ctx); err != nil {
+		if err := b.catchUp(ctx); err != nil {
 			return err
 		}
 		after, _, err := b.count(ctx, next.Index)
