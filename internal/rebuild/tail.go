@@ -3,6 +3,7 @@ package rebuild
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
@@ -29,7 +30,7 @@ func (b *Rebuild) catchUp(ctx context.Context) error {
 			break
 		}
 	}
-	return b.judgeRefusals()
+	return b.judgeRefusals(ctx)
 }
 
 // advance joins the log up to its present end, and returns how much that was.
@@ -61,16 +62,21 @@ func (b *Rebuild) intact(tail []stream.Range) error {
 		next[p.Partition] = p
 	}
 	for _, r := range tail {
-		p, known := next[r.Partition]
-		if !known || p.TopicID != r.TopicID || r.From <= p.Next {
+		var from int64 // of a new log, all
+		if p, known := next[r.Partition]; known && (p.TopicID == r.TopicID || p.TopicID == "" || r.TopicID == "") {
+			from = p.Next
+		}
+		if r.From <= from {
 			continue
 		}
-		gap := fmt.Errorf("the log of %s was cut from offset %d to %d before it was read", r.Partition, p.Next, r.From)
-		if !b.swapped {
-			return gap
+		gap := fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", r.Partition, from, r.From)
+		if !b.swapped && !b.options.AcceptTruncated {
+			return &RefusedError{What: gap, WayOut: "--accept-truncated does without what is gone"}
 		}
-		b.Logger.Error().Err(gap).Msg("events were lost; run `indexer verify`")
-		b.report.note(gap.Error())
+		if !slices.Contains(b.report.Notes, gap) {
+			b.Logger.Error().Msg(gap + "; run `indexer verify`")
+			b.report.note(gap)
+		}
 	}
 	return nil
 }
@@ -124,9 +130,20 @@ func (b *Rebuild) deliver(letter pipeline.Letter, done func(error)) {
 }
 
 // judgeRefusals keeps a new index from going live that refuses what is not yet a
-// dead letter, since nobody would learn of it.
-func (b *Rebuild) judgeRefusals() error {
-	if n := b.refused.count; n > 0 && !b.options.AcceptRejected {
+// dead letter, since nobody would learn of it. What the live index refuses too has
+// become one meanwhile.
+func (b *Rebuild) judgeRefusals(ctx context.Context) error {
+	if b.refused.count == 0 || b.options.AcceptRejected {
+		return nil
+	}
+	if err := b.Letters.Refresh(ctx); err != nil {
+		return fmt.Errorf("look which events are dead letters: %w", err)
+	}
+	b.refused.drop(func(e Refusal) bool {
+		at := record.Partition{Topic: e.Topic, ID: e.Partition}
+		return b.Letters.Known(&record.Record{Partition: at, Offset: e.Offset})
+	})
+	if n := b.refused.count; n > 0 {
 		return &RefusedError{
 			What:   fmt.Sprintf("OpenSearch refuses %d events in the new index that are no dead letters yet", n),
 			WayOut: "mend the template, or make them dead letters with --accept-rejected",
