@@ -26,6 +26,7 @@ func realConfig(t *testing.T) Config {
 		RefreshInterval: 500 * time.Millisecond,
 
 		TombstoneRetention: time.Hour,
+		LockTTL:            30 * time.Second,
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
