@@ -54,7 +54,6 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-
 func TestPurgeMisuse(t *testing.T) {
 	for given, says := range map[string]string{"yesterday": "use a duration", "-1h": "use a duration", "2999-01-01": "in the future"} {
 		indexer(t, nil, "", "purge", "--older-than="+given).want(t, exitMisuse, says, "--help")
