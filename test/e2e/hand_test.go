@@ -32,9 +32,9 @@ func TestResetAfterDocumentsWereSpoilt(t *testing.T) {
 		t.Fatalf("only %d visible documents", len(gone))
 	}
 	altered, gone := gone[0], gone[1:]
-	x.spoil(altered, http.MethodPost, "_update", `{"doc":{"slug":"behind the back"}}`)
+	x.tamper(altered, http.MethodPost, "_update", `{"doc":{"slug":"behind the back"}}`)
 	for _, key := range gone {
-		x.spoil(key, http.MethodDelete, "_doc", "")
+		x.tamper(key, http.MethodDelete, "_doc", "")
 	}
 	for _, pass := range []struct {
 		setting string
@@ -62,8 +62,8 @@ func TestResetAfterDocumentsWereSpoilt(t *testing.T) {
 	x.must(s, places, true)
 }
 
-// spoil changes a document as somebody else would.
-func (x *indexer) spoil(key Key, method, what, body string) {
+// tamper changes a document as somebody else would.
+func (x *indexer) tamper(key Key, method, what, body string) {
 	x.t.Helper()
 	index, err := x.cluster.Index(x.t.Context(), Aliases(x.index)[key.Entity])
 	if err != nil {
