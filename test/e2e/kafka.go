@@ -205,6 +205,17 @@ func (b Broker) Create(ctx context.Context, partitions int, topics ...string) er
 	return firstError(admin.CreateTopics(ctx, specs, kafka.SetAdminOperationTimeout(brokerTimeout)))
 }
 
+// Grow raises the number of partitions of a topic.
+func (b Broker) Grow(ctx context.Context, topic string, partitions int) error {
+	admin, err := b.admin()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	results, err := admin.CreatePartitions(ctx, []kafka.PartitionsSpecification{{Topic: topic, IncreaseTo: partitions}})
+	return firstError(results, err)
+}
+
 // Delete removes topics.
 func (b Broker) Delete(ctx context.Context, topics ...string) error {
 	admin, err := b.admin()
