@@ -79,7 +79,7 @@ func (r rule) judge(s *suspect) (Class, []string) {
 		return Missing, nil
 	}
 	fields := differences(s.Source, want.AppendSource(nil))
-	if s.Err == nil && isSource(s.Source, s.State) && isSource(want.AppendSource(nil), document.Join(s.State, want)) {
+	if s.Err == nil && isSource(s.Source, document.Join(s.State, document.State{})) && isSource(want.AppendSource(nil), document.Join(s.State, want)) {
 		return Stale, fields
 	}
 	return Differing, fields

@@ -294,6 +294,7 @@ func TestClasses(t *testing.T) {
 		"unreadable":          {world{committed: []document.State{first}}, storedSource([]byte(`{"_sync":7}`)), Differing, "[title version]"},
 		"orphaned":            {world{}, in(first), Orphaned, "[]"},
 		"tombstone lost":      {world{committed: []document.State{first, gone}}, index.Stored{}, Undeleted, "[]"},
+		"contents put back":   {world{committed: []document.State{first, gone}}, storedSource([]byte(strings.Replace(string(gone.AppendSource(nil)), "{", `{"title":"a",`, 1))), Differing, "[title]"},
 		"still found":         {world{committed: []document.State{first, gone}}, in(first), Undeleted, "[]"},
 		"tombstone purged":    {world{committed: []document.State{first, goneLongAgo}}, index.Stored{}, Right, "[]"},
 		"tombstone of old":    {world{committed: []document.State{first, goneLongAgo}}, in(first, goneLongAgo), Right, "[]"},
