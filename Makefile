@@ -73,6 +73,9 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
 
+bench-rebuild: build up ## what a rebuild costs beside reading the log, a plain _bulk, and the live path
+	@eval "$$(scripts/stack env)" && go run ./test/bench -rebuild -count 1000000 -budget 20m $(BENCH)
+
 backpressure: build up ## more than OpenSearch takes: memory, books, documents; PRESSURE="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/pressure $(PRESSURE)
 
