@@ -24,7 +24,7 @@ func (r rebuildResult) writeText(to io.Writer) error {
 	var b strings.Builder
 	r.Machine.write(&b)
 	fmt.Fprintf(&b, "%s events of %s, %s documents; rounds: %d, medians\n\n",
-		humanize.Comma(int64(r.Events)), humanize.IBytes(uint64(r.EventBytes)), humanize.Comma(int64(r.Documents)), len(r.Rounds)) //nolint:gosec // not below 0
+		humanize.Comma(int64(r.Events)), humanize.IBytes(uint64(r.EventBytes)), humanize.Comma(int64(r.Documents)), len(r.Rounds))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "\tseconds\tprogram's CPU s\tOpenSearch's CPU s\tpeak MiB\t")
 	line := func(name string, of func(rebuildRound) part) {

@@ -36,7 +36,7 @@ func newRebuildSize(t *testing.T) rebuildSize {
 	}
 	size.entities, size.records, size.rate = number("REBUILD_ENTITIES"), number("REBUILD_RECORDS"), number("REBUILD_RATE")
 	for seed := range number("REBUILD_SEEDS") {
-		size.seeds = append(size.seeds, uint64(number("REBUILD_FIRST_SEED")+seed)) //nolint:gosec // above 0
+		size.seeds = append(size.seeds, uint64(number("REBUILD_FIRST_SEED")+seed))
 	}
 	return size
 }
