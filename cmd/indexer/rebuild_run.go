@@ -119,7 +119,7 @@ func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild
 }
 
 func (r *rebuilder) rebuild(flags rebuildFlags, lock rebuild.Lock, letters rebuild.Letters) (*rebuild.Rebuild, error) {
-	entities, err := flags.entities()
+	entities, err := entitiesNamed(flags.entity)
 	if err != nil {
 		return nil, err
 	}

@@ -197,7 +197,7 @@ func (w *worker) watch(ctx context.Context) {
 		said = now
 		if n%remind == 0 {
 			for _, note := range pausedPartitions(w.pipeline.Snapshot()) {
-				w.log.Error().Str("problem", note).Msg("still paused; an operator has to act")
+				w.log.Error().Str("problem", note).Msg("still paused")
 			}
 		}
 		select {

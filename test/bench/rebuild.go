@@ -166,9 +166,11 @@ func (b *bench) rebuild(ctx context.Context, topics filled, live side, one *rebu
 		return part{}, nil, fmt.Errorf("indexer rebuild: %w: %s", err, log.String())
 	}
 	var report struct {
-		Seconds map[string]float64          `json:"seconds"`
-		Fold    float64                     `json:"fold_bytes"`
-		Indices []struct{ From, To string } `json:"indices"`
+		Seconds map[string]float64 `json:"seconds"`
+		Fold    float64            `json:"fold_bytes"`
+		Indices []struct {
+			From string `json:"from"`
+		} `json:"indices"`
 	}
 	if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
 		return part{}, nil, fmt.Errorf("read the report of rebuild: %w", err)
@@ -176,6 +178,9 @@ func (b *bench) rebuild(ctx context.Context, topics filled, live side, one *rebu
 	one.Phases, one.Fold = report.Seconds, report.Fold
 	var replaced []string
 	for _, index := range report.Indices {
+		if index.From == "" {
+			return part{}, nil, errors.New("the rebuild has not replaced the worker's indices")
+		}
 		replaced = append(replaced, index.From)
 	}
 	used := part{Seconds: took.Seconds(), CPU: cpuOf(cmd.ProcessState).Seconds(), Server: server.used.Seconds()}
@@ -197,7 +202,7 @@ func (b *bench) sameDocuments(ctx context.Context, docs []doc, replaced []string
 			before[d.id] = d
 		}
 	}
-	if len(before) != len(docs) {
+	if len(before) == 0 || len(before) != len(docs) {
 		return fmt.Errorf("the rebuild has made %d documents, the worker %d", len(docs), len(before))
 	}
 	for _, d := range docs {

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/search-indexer/search-indexer/test/e2e"
+	"github.com/search-indexer/search-indexer/test/process"
 )
 
 // bench is one run of this command on the servers that the environment names.
@@ -36,9 +36,6 @@ type bench struct {
 
 // partitions is how many each topic has.
 const partitions = 12
-
-// endWait is how long a process may take to end by itself once it is told to.
-const endWait = 40 * time.Second
 
 func newBench(o options, stderr io.Writer) (*bench, error) {
 	random := make([]byte, 4)
@@ -105,7 +102,7 @@ func (b *bench) settings() map[string]string {
 func (b *bench) command(ctx context.Context, topics string, s side, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, b.options.indexer, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = endWait
+	cmd.WaitDelay = process.EndWait
 	cmd.Env = os.Environ()
 	for name, value := range b.settings() {
 		cmd.Env = append(cmd.Env, name+"="+value)

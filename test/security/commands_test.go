@@ -39,6 +39,7 @@ func works() []work {
 		{command: "offsets show", args: []string{"offsets", "show"}, shows: "members: none"},
 		{command: "offsets reset", args: []string{"offsets", "reset", "--to", "earliest", "--yes"}, shows: "done;"},
 		{command: "offsets skip", args: []string{"offsets", "skip", "--topic", "post.created", "--partition", "0", "--to", "1", "--yes"}, shows: "done:"},
+		{command: "verify", args: []string{"verify", "--repair"}, before: (*tenant).spoil, shows: "2 documents mended"},
 		{command: "dlq list", args: []string{"dlq", "list"}, before: (*tenant).letter, shows: "rejected_by_index"},
 		{command: "dlq show", args: []string{"dlq", "show", "0/0"}, shows: "rejected_by_index"},
 		{command: "forget", args: []string{"forget", "the-entity", "--entity", "post", "--yes"}, before: (*tenant).keptCopy, shows: "removed"},
@@ -119,5 +120,17 @@ func (x *tenant) keptCopy() {
 		`{"title":"a","version":0,"_sync":{"format":1,"seen":[0,1,1]}}`)
 	if status >= http.StatusMultipleChoices {
 		x.t.Fatalf("make a kept copy: %d %s", status, answer)
+	}
+}
+
+// spoil alters the entity, which has an event, and makes up another, which has none.
+func (x *tenant) spoil() {
+	x.t.Helper()
+	for _, id := range []string{"the-entity", "made-up"} {
+		status, answer := x.ask(http.MethodPut, "/"+x.prefix+"posts-write/_doc/"+id+"?refresh=true",
+			`{"title":"b","version":0,"_sync":{"format":1,"seen":[0,1,1]}}`)
+		if status >= http.StatusMultipleChoices {
+			x.t.Fatalf("write behind the worker's back: %d %s", status, answer)
+		}
 	}
 }
