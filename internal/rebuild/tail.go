@@ -3,6 +3,7 @@ package rebuild
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -12,25 +13,27 @@ import (
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
-// The catch-up ends when so few records are left, which the drain joins in a moment,
-// or after so many rounds, where events come faster than they can be joined.
+// The catch-up goes on while each round leaves clearly less than the one before, and
+// more than the drain joins in a moment. What is published during a round is joined
+// by the next, so the rounds shrink to what their own beginning and end let through,
+// or never shrink where events come faster than they can be joined.
 const (
-	littleLeft = 1000
-	mostRounds = 30
+	littleLeft  = 1000
+	clearlyLess = 0.8
 )
 
 // catchUp joins what was published since the new indices hold what they hold.
 func (b *Rebuild) catchUp(ctx context.Context) error {
-	for range mostRounds {
+	for before := int64(math.MaxInt64); ; {
 		left, err := b.advance(ctx)
 		if err != nil {
 			return err
 		}
-		if left <= littleLeft {
-			break
+		if left <= littleLeft || float64(left) > float64(before)*clearlyLess {
+			return b.judgeRefusals(ctx)
 		}
+		before = left
 	}
-	return b.judgeRefusals(ctx)
 }
 
 // advance joins the log up to its present end, and returns how much that was.
