@@ -166,7 +166,8 @@ type rebuildLetters struct {
 func (r *rebuilder) letters(ctx context.Context) (*rebuildLetters, error) {
 	topic := r.settings.Kafka.DLQTopic
 	l := &rebuildLetters{reader: dlq.NewReader(r.reader, r.decoder, topic), sender: dlq.NewSender(r.producer, topic)}
-	return l, l.Refresh(ctx)
+	err := l.Refresh(ctx)
+	return l, err
 }
 
 // Refresh implements [rebuild.Letters].
