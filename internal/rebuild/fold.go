@@ -38,7 +38,7 @@ func (b *Rebuild) foldLog(ctx context.Context) error {
 		return err
 	}
 	b.joined = stream.Positions(ranges)
-	b.report.Events = records(ranges)
+	b.report.Events = b.fold.Stats().Records
 	return b.uncut(ctx, ranges)
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
 
@@ -105,6 +107,46 @@ func TestBrokenAliases(t *testing.T) {
 	s.right()
 	s.request("DELETE", "/"+s.live()+"/_alias/"+s.opened.IndexPrefix+"posts-write", "")
 	refused("posts-write")
+}
+
+// A new index that somebody removes is not waited for.
+func TestTheNewIndexIsGone(t *testing.T) {
+	for _, phase := range []Phase{PhaseLoad, PhaseCatchUp} {
+		t.Run(string(phase), func(t *testing.T) {
+			s := newStand(t)
+			s.setup()
+			live := s.live()
+			s.post("a", 1)
+			remove := func(ctx context.Context) error {
+				left, err := s.client.Unfinished(ctx)
+				for _, next := range left {
+					s.request("DELETE", "/"+next.Index, "")
+				}
+				s.post("b", 1)
+				return err
+			}
+			if phase == PhaseLoad {
+				b := s.rebuild()
+				next, err := s.client.CreateNext(t.Context(), document.Post, time.Now(), index.Origin{State: index.OriginLoading})
+				if err == nil {
+					err = remove(t.Context())
+				}
+				if err == nil {
+					err = b.write(t.Context(), next, []index.Action{{Key: document.Key{Entity: document.Post, ID: "a"}}}, &loaded{})
+				}
+				if err == nil || !strings.Contains(err.Error(), "is gone") {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err := s.rebuild(at(phase, remove)).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "is gone") {
+				t.Errorf("got %v", err)
+			}
+			if now := s.live(); now != live {
+				t.Errorf("live is %s, want %s", now, live)
+			}
+		})
+	}
 }
 
 // An event that the new index refuses keeps it from going live, unless it is a dead

@@ -148,6 +148,9 @@ func (b *Rebuild) write(ctx context.Context, next index.Next, batch []index.Acti
 		if batch = again; len(batch) == 0 {
 			return nil
 		}
+		if trouble.Reason == index.ReasonAliasMissing {
+			return gone(next.Index)
+		}
 		if trouble.Reason != said {
 			said = trouble.Reason
 			b.Logger.Warn().Str("index", next.Index).Str("reason", said).Str("opensearch", trouble.Words).Msg("the new index does not take everything; trying on")
@@ -159,6 +162,11 @@ func (b *Rebuild) write(ctx context.Context, next index.Next, batch []index.Acti
 		}
 	}
 	return nil
+}
+
+// gone says that somebody has removed a new index. Waiting would not bring it back.
+func gone(name string) error {
+	return fmt.Errorf("the new index %s is gone, or its private alias is: somebody has removed it", name)
 }
 
 // verifyCount makes sure that the index holds what was loaded.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -55,6 +56,11 @@ func (b *Rebuild) Plan(ctx context.Context) (Plan, error) {
 	}
 	if len(ranges) == 0 {
 		p.refuse("none of the topics exists: "+strings.Join(b.options.Topics, ", "), "check KAFKA_TOPICS and KAFKA_TOPIC_PREFIX")
+	}
+	for _, name := range b.options.Topics {
+		if len(ranges) > 0 && !slices.ContainsFunc(ranges, func(r stream.Range) bool { return r.Topic == name }) {
+			p.Notes = append(p.Notes, fmt.Sprintf("topic %s does not exist: its events are not missed", name))
+		}
 	}
 	if p.EventBytes, err = b.sample(ctx, ranges); err != nil {
 		return p, err

@@ -96,9 +96,11 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 	for i, r := range stretches {
 		partitions[i] = r.Partition
 	}
-	return pipeline.Process(ctx, b.Batch, pipeline.Parts{
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	err := pipeline.Process(ctx, b.Batch, pipeline.Parts{
 		Decoder: b.Decoder, Catalog: fixed(targets),
-		Writer:  chosen{index.NewWriterTo(b.Client, aliases), targets},
+		Writer:  chosen{index.NewWriterTo(b.Client, aliases), targets, stop},
 		Deliver: b.deliver, Observe: func(pipeline.Ending) { b.Display.Add(1) }, Log: b.Logger,
 	}, partitions, func(ctx context.Context, add func(*record.Record) error) error {
 		return b.Log.Read(ctx, stretches, func(r record.Record) error {
@@ -109,6 +111,10 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 			return add(&r)
 		})
 	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause // of which err is but the consequence
+	}
+	return err
 }
 
 // deliver ends a record that cannot be indexed. A broken one is a dead letter of the
@@ -168,12 +174,17 @@ func (f fixed) Last() index.Targets { return index.Targets(f) }
 type chosen struct {
 	writer  *index.Writer
 	targets index.Targets
+	stop    context.CancelCauseFunc
 }
 
 // Write writes actions, which are all of one entity.
 func (c chosen) Write(ctx context.Context, opaqueID string, actions []index.Action) []index.Outcome {
-	if _, ok := c.targets[actions[0].Entity]; ok {
-		return c.writer.Write(ctx, opaqueID, actions)
+	if target, ok := c.targets[actions[0].Entity]; ok {
+		outcomes := c.writer.Write(ctx, opaqueID, actions)
+		if outcomes[0].Reason == index.ReasonAliasMissing {
+			c.stop(gone(target.Index))
+		}
+		return outcomes
 	}
 	outcomes := make([]index.Outcome, len(actions))
 	for i := range outcomes {
