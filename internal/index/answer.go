@@ -21,8 +21,6 @@ func bulkFilter() []string {
 
 // item is what a bulk response says of one action.
 type item struct {
-	operation string
-
 	Index  string `json:"_index"`
 	Status int    `json:"status"`
 	Result string `json:"result"`
@@ -45,8 +43,7 @@ func readItems(body []byte, want int) ([]item, error) {
 		if len(named) != 1 {
 			return nil, errors.New("read bulk response: an item without a single operation")
 		}
-		for operation, it := range named {
-			it.operation = operation
+		for _, it := range named {
 			items = append(items, it)
 		}
 	}
@@ -55,9 +52,6 @@ func readItems(body []byte, want int) ([]item, error) {
 
 // outcome returns what the item says of its action; visible is the action's own.
 func (it item) outcome(visible bool) Outcome {
-	if it.Error != nil && it.operation == "create" && it.Error.Type == "version_conflict_engine_exception" {
-		return Outcome{Result: Stale, Index: it.Index} // the document is there
-	}
 	if it.Error != nil {
 		return refused(it.Status, *it.Error)
 	}

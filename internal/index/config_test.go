@@ -11,7 +11,7 @@ import (
 )
 
 func TestValidate(t *testing.T) {
-	good := Config{URLs: []string{"https://a:9200", " http://b/proxied "}, Shards: 1, Replicas: 1, RefreshInterval: 500 * time.Millisecond, AWSRegion: "us-gov-west-1", TombstoneRetention: time.Hour}
+	good := Config{URLs: []string{"https://a:9200", " http://b/proxied "}, Shards: 1, Replicas: 1, RefreshInterval: 500 * time.Millisecond, AWSRegion: "us-gov-west-1", TombstoneRetention: time.Hour, LockTTL: time.Minute}
 	if err := good.Validate(); err != nil {
 		t.Errorf("good settings: %v", err)
 	}
@@ -58,7 +58,7 @@ func TestValidateNamesAll(t *testing.T) {
 }
 
 func TestValidateNamesEveryFaultOfTemplates(t *testing.T) {
-	c := Config{URLs: []string{"http://a:9200"}, Shards: 1, RefreshInterval: time.Second, TombstoneRetention: time.Hour, TemplateDir: t.TempDir()}
+	c := Config{URLs: []string{"http://a:9200"}, Shards: 1, RefreshInterval: time.Second, TombstoneRetention: time.Hour, LockTTL: time.Minute, TemplateDir: t.TempDir()}
 	for file, text := range map[string]string{
 		"post.json":     `{"settings":{"default_pipeline":"p","final_pipeline":"q"}}`,
 		"artist.json":   `{`,

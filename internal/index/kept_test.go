@@ -152,7 +152,9 @@ func TestAdopt(t *testing.T) {
 	if err != nil || next.Index != kept || next.Live {
 		t.Fatalf("%+v %v", next, err)
 	}
-	if diff := cmp.Diff(someOrigin(live.Index), next.Origin); diff != "" {
+	want := someOrigin(live.Index)
+	want.Kept = true
+	if diff := cmp.Diff(want, next.Origin); diff != "" {
 		t.Error(diff)
 	}
 	mapping := call[map[string]any](t, client, http.MethodGet, "/"+kept+"/_mapping?filter_path=*.mappings._meta.theirs", "")

@@ -226,7 +226,13 @@ func (c *Client) ownIndices(ctx context.Context, entity document.Entity) (map[st
 // was there already, by an attempt before.
 func (c *Client) Load(ctx context.Context, opaqueID string, next Next, actions []Action) []Outcome {
 	loader := Writer{client: c, lines: creates(next.Alias)}
-	return loader.Write(ctx, opaqueID, actions)
+	outcomes := loader.Write(ctx, opaqueID, actions)
+	for i := range outcomes {
+		if outcomes[i].Reason == ReasonConflict { // all that a create can conflict with
+			outcomes[i] = Outcome{Result: Stale, Index: next.Index}
+		}
+	}
+	return outcomes
 }
 
 // Replicas returns how many copies of each shard a new index is to have beside the
