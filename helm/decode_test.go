@@ -29,22 +29,22 @@ type object struct {
 // kinds are all that the chart makes. One that is not here is refused.
 func kinds() map[string]any {
 	return map[string]any{
-		"apps/v1 Deployment":                       apps.Deployment{},
-		"batch/v1 CronJob":                         batch.CronJob{},
-		"batch/v1 Job":                             batch.Job{},
-		"v1 ConfigMap":                             core.ConfigMap{},
-		"v1 Service":                               core.Service{},
-		"v1 ServiceAccount":                        core.ServiceAccount{},
-		"networking.k8s.io/v1 NetworkPolicy":       networking.NetworkPolicy{},
-		"policy/v1 PodDisruptionBudget":            policy.PodDisruptionBudget{},
-		"monitoring.coreos.com/v1 ServiceMonitor":  monitoring.ServiceMonitor{},
-		"monitoring.coreos.com/v1 PrometheusRule":  monitoring.PrometheusRule{},
-		"keda.sh/v1alpha1 ScaledObject":            keda.ScaledObject{},
-		"keda.sh/v1alpha1 TriggerAuthentication":   keda.TriggerAuthentication{},
-		"kafka.strimzi.io/v1 KafkaTopic":           kafkaTopic{},
-		"kafka.strimzi.io/v1beta2 KafkaTopic":      kafkaTopic{},
-		"kafka.strimzi.io/v1 KafkaUser":            kafkaUser{},
-		"kafka.strimzi.io/v1beta2 KafkaUser":       kafkaUser{},
+		"apps/v1 Deployment":                      apps.Deployment{},
+		"batch/v1 CronJob":                        batch.CronJob{},
+		"batch/v1 Job":                            batch.Job{},
+		"v1 ConfigMap":                            core.ConfigMap{},
+		"v1 Service":                              core.Service{},
+		"v1 ServiceAccount":                       core.ServiceAccount{},
+		"networking.k8s.io/v1 NetworkPolicy":      networking.NetworkPolicy{},
+		"policy/v1 PodDisruptionBudget":           policy.PodDisruptionBudget{},
+		"monitoring.coreos.com/v1 ServiceMonitor": monitoring.ServiceMonitor{},
+		"monitoring.coreos.com/v1 PrometheusRule": monitoring.PrometheusRule{},
+		"keda.sh/v1alpha1 ScaledObject":           keda.ScaledObject{},
+		"keda.sh/v1alpha1 TriggerAuthentication":  keda.TriggerAuthentication{},
+		"kafka.strimzi.io/v1 KafkaTopic":          kafkaTopic{},
+		"kafka.strimzi.io/v1beta2 KafkaTopic":     kafkaTopic{},
+		"kafka.strimzi.io/v1 KafkaUser":           kafkaUser{},
+		"kafka.strimzi.io/v1beta2 KafkaUser":      kafkaUser{},
 	}
 }
 

@@ -7,16 +7,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
 	"sigs.k8s.io/yaml"
 )
 
 const chartDir = "search-indexer"
+
+// loadChart reads the chart once: rendering does not change it.
+var loadChart = sync.OnceValues(func() (*chart.Chart, error) { return loader.Load(chartDir) })
 
 // values are what `helm install --values` is given.
 type values = map[string]any
@@ -42,16 +47,16 @@ func readValues(t *testing.T, path string) values {
 
 // render is `helm template`: what the chart makes of values, by file, and its notes.
 func render(given values) (files map[string]string, notes string, err error) {
-	chart, err := loader.Load(chartDir)
+	loaded, err := loadChart()
 	if err != nil {
 		return nil, "", err
 	}
 	release := common.ReleaseOptions{Name: "demo", Namespace: "search", Revision: 1, IsInstall: true}
-	all, err := util.ToRenderValues(chart, given, release, common.DefaultCapabilities)
+	all, err := util.ToRenderValues(loaded, given, release, common.DefaultCapabilities)
 	if err != nil {
 		return nil, "", err
 	}
-	rendered, err := engine.Render(chart, all)
+	rendered, err := engine.Render(loaded, all)
 	if err != nil {
 		return nil, "", err
 	}

@@ -61,8 +61,6 @@ func (s setting) shape() string {
 		return `{"type": ["string", "array", "null"], "items": {"type": "string"}}`
 	case "list: a=1,b=2":
 		return `{"type": ["string", "object", "null"]}`
-	case "secret": // only where it may be none: an address without a login
-		return `{"type": ["string", "null"], "pattern": "^rediss?://[^@]*$"}`
 	}
 	return `{"type": ["string", "null"]}`
 }

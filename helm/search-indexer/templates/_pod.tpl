@@ -1,7 +1,12 @@
 {{/* The environment of a container. A file stands in for the setting of its name. */}}
 {{- define "search-indexer.env" -}}
 {{- $files := include "search-indexer.files" . | fromYaml -}}
-{{- range $name, $value := include "search-indexer.config" . | fromYaml }}
+{{- $config := include "search-indexer.config" . | fromYaml -}}
+{{- /* Not by the schema: its message would show the password. */}}
+{{- if contains "@" ($config.REDIS_URL | default "") }}
+{{- fail "config.REDIS_URL holds a login: put the address into a Secret, and name that in files.REDIS_URL_FILE" }}
+{{- end }}
+{{- range $name, $value := $config }}
 {{- if not (or (kindIs "invalid" $value) (hasKey $files (printf "%s_FILE" $name))) }}
 - name: {{ $name }}
   value: {{ include "search-indexer.text" $value | quote }}
