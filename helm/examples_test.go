@@ -18,7 +18,7 @@ func TestExamples(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all := objects(t, given)
 			checkObjects(t, all)
-			_, notes, err := render(given)
+			_, notes, err := renderChart(given)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -45,7 +45,7 @@ func TestRefused(t *testing.T) {
 		"strimzi: {apiVersion: v1}":                    {"/strimzi/apiVersion", "'kafka.strimzi.io/v1'"},
 		"metrics: {serviceMonitor: {interval: often}}": {"/metrics/serviceMonitor/interval", "pattern"},
 	} {
-		_, _, err := render(parse(t, wrong))
+		_, _, err := renderChart(parse(t, wrong))
 		if err == nil {
 			t.Errorf("%s is taken", wrong)
 			continue

@@ -1,35 +1,29 @@
 package helm_test
 
 import (
-	"bytes"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"helm.sh/helm/v4/pkg/chart/common"
-	"helm.sh/helm/v4/pkg/chart/common/util"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
-	"helm.sh/helm/v4/pkg/engine"
 	"sigs.k8s.io/yaml"
+
+	"github.com/search-indexer/search-indexer/helm/render"
 )
 
 const chartDir = "search-indexer"
 
-// loadChart reads the chart once: rendering does not change it.
-var loadChart = sync.OnceValues(func() (*chart.Chart, error) { return loader.Load(chartDir) })
+// loadChart reads the chart once.
+var loadChart = sync.OnceValues(func() (*chart.Chart, error) { return render.Load(chartDir) })
 
 // values are what `helm install --values` is given.
 type values = map[string]any
 
-// parse reads values as Helm reads a file of them, numbers as floats and all.
 func parse(t *testing.T, text string) values {
 	t.Helper()
-	read, err := loader.LoadValues(strings.NewReader(text))
+	read, err := render.Values(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,68 +39,33 @@ func readValues(t *testing.T, path string) values {
 	return parse(t, string(text))
 }
 
-// render is `helm template`: what the chart makes of values, by file, and its notes.
-func render(given values) (files map[string]string, notes string, err error) {
+func renderChart(given values) (documents []render.Document, notes string, err error) {
 	loaded, err := loadChart()
 	if err != nil {
 		return nil, "", err
 	}
-	release := common.ReleaseOptions{Name: "demo", Namespace: "search", Revision: 1, IsInstall: true}
-	all, err := util.ToRenderValues(loaded, given, release, common.DefaultCapabilities)
-	if err != nil {
-		return nil, "", err
-	}
-	rendered, err := engine.Render(loaded, all)
-	if err != nil {
-		return nil, "", err
-	}
-	files = map[string]string{}
-	for path, text := range rendered {
-		name := filepath.Base(path)
-		switch {
-		case name == "NOTES.txt":
-			notes = text
-		case !strings.HasPrefix(name, "_") && strings.TrimSpace(text) != "":
-			files[name] = text
-		}
-	}
-	return files, notes, nil
+	return render.Chart(loaded, given)
 }
 
 // objects renders values and decodes every object strictly, in a steady order.
 func objects(t *testing.T, given values) []object {
 	t.Helper()
-	files, _, err := render(given)
+	documents, _, err := renderChart(given)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []object
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		for document := range strings.SplitSeq(files[name], "\n---") {
-			if bytes.Equal(bytes.TrimSpace(withoutComments(document)), nil) {
-				continue
-			}
-			decoded, err := decode([]byte(document))
-			if err != nil {
-				t.Fatalf("%s: %v\n%s", name, err, document)
-			}
-			all = append(all, decoded)
+	for _, d := range documents {
+		decoded, err := decode([]byte(d.Text))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", d.File, err, d.Text)
 		}
+		all = append(all, decoded)
 	}
 	return all
 }
 
-func withoutComments(text string) []byte {
-	var kept []string
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
-			kept = append(kept, line)
-		}
-	}
-	return []byte(strings.Join(kept, ""))
-}
-
-// manifest shows objects as one reads them, without what is at its default.
+// manifest shows objects as one reads them.
 func manifest(t *testing.T, all []object) string {
 	t.Helper()
 	var b strings.Builder

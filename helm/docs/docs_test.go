@@ -37,7 +37,7 @@ func TestEverySettingIsReachable(t *testing.T) {
 	if rows := strings.Count(string(page), "\n| `"); len(all) != rows {
 		t.Fatalf("%d settings read of %d rows", len(all), rows)
 	}
-	schema, err := complete("    \"settings\": {\n    },\n    \"files\": {\n    }\n", all)
+	schema, err := complete("    \"settings\": {\n      1\n    },\n    \"files\": {\n      1\n    }\n", all)
 	if err != nil {
 		t.Fatal(err)
 	}

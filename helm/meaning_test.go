@@ -1,0 +1,70 @@
+package helm_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	apps "k8s.io/api/apps/v1"
+)
+
+// TestReplicasAbovePartitions holds that more workers than partitions are told of.
+func TestReplicasAbovePartitions(t *testing.T) {
+	for given, want := range map[string]bool{
+		"worker: {replicas: 12}":                           false,
+		"worker: {replicas: 13}":                           true,
+		"worker: {replicas: 13}\ntopics: {partitions: 13}": false,
+		"keda: {enabled: true}":                            false,
+		"keda: {enabled: true, maxReplicas: 40}":           true,
+	} {
+		_, notes, err := renderChart(parse(t, given))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(notes, "WARNING") && strings.Contains(notes, "partitions"); got != want {
+			t.Errorf("%s: warned is %v:\n%s", given, got, notes)
+		}
+	}
+}
+
+// TestGracePeriod holds that Kubernetes waits for longer than the drain takes.
+func TestGracePeriod(t *testing.T) {
+	for timeout, want := range map[string]int64{
+		"": 40, "25s": 40, "1s": 16, "1m30s": 105, "5m": 315, "1500ms": 17, "2m0.5s": 136, "0.1h": 375,
+	} {
+		given := values{}
+		if timeout != "" {
+			given["config"] = values{"SHUTDOWN_TIMEOUT": timeout}
+		}
+		if got := *one[apps.Deployment](t, objects(t, given), "worker").Spec.Template.Spec.TerminationGracePeriodSeconds; got != want {
+			t.Errorf("SHUTDOWN_TIMEOUT=%s: %d s, want %d", timeout, got, want)
+		}
+	}
+}
+
+// TestEnvironmentOfOwn holds that a workload's own settings and files win over those
+// of all, and touch no other workload.
+func TestEnvironmentOfOwn(t *testing.T) {
+	all := objects(t, readValues(t, chartDir+"/examples/secured.yaml"))
+	for owner, user := range map[string]string{
+		"Deployment demo-search-indexer": "indexer-run", "Job demo-search-indexer-setup": "indexer-setup", "CronJob demo-search-indexer-rebuild": "indexer-rebuild",
+	} {
+		found := false
+		for _, p := range pods(all) {
+			if p.owner != owner {
+				continue
+			}
+			found = true
+			text, err := json.Marshal(p.Spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), `"KAFKA_SASL_USERNAME","value":"`+user+`"`) || !strings.Contains(string(text), `{"name":"`+user+`","items":[{"key":"kafka","path":"KAFKA_SASL_PASSWORD_FILE"`) {
+				t.Errorf("%s does not log in as %s with its password:\n%s", owner, user, text)
+			}
+		}
+		if !found {
+			t.Errorf("no %s", owner)
+		}
+	}
+}
