@@ -2,6 +2,10 @@ package helm_test
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,4 +71,52 @@ func TestEnvironmentOfOwn(t *testing.T) {
 			t.Errorf("no %s", owner)
 		}
 	}
+}
+
+// TestKafkaUserHasTheLeastRights holds the rights of Strimzi's user to the table of
+// docs/security.md: all of its commands but produce, and no more.
+func TestKafkaUserHasTheLeastRights(t *testing.T) {
+	page, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| (`[a-z][^|]*) \\| ([A-Za-z, ]*) ?\\| ([A-Za-z, ]*) ?\\| ([A-Za-z, ]*) ?\\| ([A-Za-z, ]*) ?\\| [^|]*\\|$")
+	places := []string{"post.updated", "search-indexer.dlq", "search-indexer.dlq.done", "search-indexer"}
+	want := map[string]map[string]bool{}
+	rows := row.FindAllStringSubmatch(string(page), -1)
+	if len(rows) < 10 {
+		t.Fatalf("%d commands: has the table another form?", len(rows))
+	}
+	for _, cells := range rows {
+		if cells[1] == "`produce`" {
+			continue
+		}
+		for i, place := range places {
+			for operation := range strings.SplitSeq(cells[i+2], ",") {
+				if operation = strings.TrimSpace(operation); operation != "" {
+					add(want, place, operation)
+				}
+			}
+		}
+	}
+	got := map[string]map[string]bool{}
+	user := one[kafkaUser](t, objects(t, readValues(t, chartDir+"/examples/strimzi.yaml")), "")
+	for _, acl := range user.Spec.Authorization.ACLs {
+		for _, operation := range acl.Operations {
+			add(got, acl.Resource.Name, operation)
+		}
+	}
+	for _, place := range places {
+		has, needs := slices.Sorted(maps.Keys(got[place])), slices.Sorted(maps.Keys(want[place]))
+		if !slices.Equal(has, needs) {
+			t.Errorf("%s: the user may %v, the commands need %v", place, has, needs)
+		}
+	}
+}
+
+func add(sets map[string]map[string]bool, name, member string) {
+	if sets[name] == nil {
+		sets[name] = map[string]bool{}
+	}
+	sets[name][member] = true
 }

@@ -42,7 +42,7 @@ func TestRendered(t *testing.T) {
 	process.terminate(t, time.Duration(worker.TerminationGracePeriodSeconds)*time.Second)
 
 	// With the worker's port free again, as each pod has its own.
-	for _, name := range []string{"rebuild", "purge"} {
+	for _, name := range []string{"rebuild", "purge", "verify"} {
 		node.finish(t, name, all["CronJob demo-search-indexer-"+name].Spec.JobTemplate.Spec.Template.Spec)
 	}
 }
@@ -77,6 +77,7 @@ worker:
 topics: {partitions: 2, replicationFactor: 1}
 port: %[4]d
 purge: {enabled: true}
+verify: {enabled: true}
 `, stack.Kafka(t), name, stack.OpenSearch(t), port)
 }
 
