@@ -50,7 +50,15 @@ kubectl logs --follow job/rebuild-1
 ` + "```" + `
 
 Give ` + "`rebuild.disk`" + ` twice the bytes of all documents. Without a storage class it is the
-disk of the node. A pod that is moved with its node begins anew.
+disk of the node. A pod that is moved with its node begins anew. How to give flags for
+one time: docs/operations.md (Install).
+
+## Changes of configuration
+
+Settings stand in the pods' own environment, so a change of one is a rollout of what it
+concerns, and a rollback of the Deployment brings the old ones back. A change of
+` + "`templates`" + ` is one by its checksum (` + "`checksum/config`" + `). A change of a Secret that
+` + "`files`" + ` names needs none: it is read again.
 
 ## Rollouts
 
