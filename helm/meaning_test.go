@@ -9,7 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // TestReplicasAbovePartitions holds that more workers than partitions are told of.
@@ -119,4 +123,30 @@ func add(sets map[string]map[string]bool, name, member string) {
 		sets[name] = map[string]bool{}
 	}
 	sets[name][member] = true
+}
+
+// TestFilesArriveWhole holds that alerts and dashboard come as they are: both have
+// braces of their own, which Helm must not take for its.
+func TestFilesArriveWhole(t *testing.T) {
+	all := objects(t, parse(t, "metrics: {prometheusRule: {enabled: true}, dashboard: {enabled: true}}"))
+	alerts, err := os.ReadFile(chartDir + "/files/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want monitoring.PrometheusRuleSpec
+	if err := yaml.UnmarshalStrict(alerts, &want); err != nil {
+		t.Fatal(err)
+	}
+	got := one[monitoring.PrometheusRule](t, all, "").Spec
+	if diff := cmp.Diff(want, got); diff != "" || len(got.Groups) == 0 || len(got.Groups[0].Rules) == 0 {
+		t.Errorf("alerts (-want +got):\n%s", diff)
+	}
+	dashboard, err := os.ReadFile(chartDir + "/files/dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := one[core.ConfigMap](t, all, "").Data["search-indexer.json"]
+	if diff := cmp.Diff(strings.TrimSpace(string(dashboard)), strings.TrimSpace(shown)); diff != "" || !json.Valid([]byte(shown)) {
+		t.Errorf("dashboard (-want +got):\n%s", diff)
+	}
 }

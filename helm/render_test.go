@@ -7,7 +7,9 @@ import (
 	"sync"
 	"testing"
 
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
+	core "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/search-indexer/search-indexer/helm/render"
@@ -65,12 +67,23 @@ func objects(t *testing.T, given values) []object {
 	return all
 }
 
-// manifest shows objects as one reads them.
+// manifest shows objects as one reads them, without the contents of the chart's own
+// files: TestFilesArriveWhole has these.
 func manifest(t *testing.T, all []object) string {
 	t.Helper()
 	var b strings.Builder
 	for _, o := range all {
 		text, err := yaml.JSONToYAML(o.raw)
+		switch o.typed.(type) {
+		case *monitoring.PrometheusRule:
+			head, _, _ := strings.Cut(string(text), "\nspec:")
+			text = []byte(head + "\nspec: files/alerts.yaml\n")
+		case *core.ConfigMap:
+			if strings.HasSuffix(o.Name, "-dashboard") {
+				_, rest, _ := strings.Cut(string(text), "\nkind:")
+				text = []byte("data: files/dashboard.json\nkind:" + rest)
+			}
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
