@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: backpressure help build docs demo up down stack-status test test-security test-short chaos rolling fuzz bench bench-rebuild rebuilds lint fmt clean simulate
+.PHONY: backpressure help build docs demo up down stack-status test test-chart test-security test-short chaos rolling fuzz bench bench-rebuild rebuilds lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,9 +20,10 @@ help: ## this list
 build: ## compile bin/indexer, stamped with version and commit
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/indexer ./cmd/indexer
 
-docs: ## write docs/configuration.md from the settings' structs and docs/dependencies.md from go.mod
+docs: ## write docs/configuration.md, docs/dependencies.md and the chart's README and schema of settings
 	go generate ./cmd/indexer
 	go run ./scripts/dependencies >docs/dependencies.new && mv docs/dependencies.new docs/dependencies.md
+	go run -C helm ./docs
 
 up: ## start Kafka, OpenSearch and Redis on this machine (downloads once; see scripts/stack)
 	@scripts/stack up
@@ -42,6 +43,10 @@ demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAG
 test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \
 	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+	@$(MAKE) --no-print-directory test-chart
+
+test-chart: ## of these: the Helm chart rendered, decoded strictly, compared (UPDATE=1 writes the golden files)
+	go test -C helm -count 1 $(if $(UPDATE),. -update,./...)
 
 test-security: ## of these: the program against services with TLS, logins and rights (docs/security.md)
 	go test -count 1 -timeout $(TEST_TIMEOUT) ./test/security
@@ -85,9 +90,11 @@ simulate: ## run the worker's decisions against SEEDS (100000) random worlds; se
 
 lint: ## check style, mistakes and the arrows of import; golangci-lint is pinned in tools/go.mod
 	go tool -modfile=tools/go.mod golangci-lint run
+	cd helm && go tool -modfile=../tools/go.mod golangci-lint run
 
 fmt: ## format the code
 	go tool -modfile=tools/go.mod golangci-lint fmt
+	cd helm && go tool -modfile=../tools/go.mod golangci-lint fmt
 
 clean: ## remove what build made
 	rm -rf bin dist

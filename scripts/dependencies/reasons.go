@@ -10,6 +10,9 @@ pinned by ` + "`go.sum`" + `; the Kafka client brings librdkafka (BSD-2-Clause) 
 that it links in, with OpenSSL (Apache-2.0), zstd, lz4, zlib, curl and Cyrus SASL's
 protocols inside: an advisory on one of those means a new version of that module.
 
+The tests of the Helm chart are a module of their own (` + "`helm/go.mod`" + `: Helm, and the
+types of Kubernetes, KEDA and the Prometheus operator); nothing of it is in the program.
+
 To look for known vulnerabilities, where its database can be reached:
 ` + "`go run golang.org/x/vuln/cmd/govulncheck@latest ./...`" + `.
 `
