@@ -25,6 +25,8 @@ type overview struct {
 	Topics   []topicStatus `json:"topics"`
 	Indices  []indexStatus `json:"indices"`
 	Rebuilds []string      `json:"rebuilds"` // that are unfinished
+	Drift    []string      `json:"drift"`    // indices that differ from their templates
+	Lock     *lockStatus   `json:"lock"`     // nil where nobody holds it, too
 	Letters  *letterStatus `json:"dead_letters"`
 	Problems []string      `json:"problems"`
 }
@@ -47,6 +49,13 @@ type letterStatus struct {
 	Records  int64 `json:"records"` // in the topic, copies included
 	Open     *int  `json:"open"`
 	Replayed *int  `json:"replayed"`
+}
+
+// lockStatus is who holds the lock on what changes indices. They may have died.
+type lockStatus struct {
+	Command string    `json:"command"`
+	Owner   string    `json:"owner"`
+	Since   time.Time `json:"since"`
 }
 
 type indexStatus struct {
@@ -114,7 +123,7 @@ func (p *program) look(ctx context.Context, s settings) (overview, error) {
 	ask(&search, &searchErr, func(o *overview, ctx context.Context) error { return o.askOpenSearch(ctx, s) })
 	both.Wait()
 	view.Topics, view.Letters, view.Indices = kafka.Topics, kafka.Letters, search.Indices
-	view.Rebuilds = search.Rebuilds
+	view.Rebuilds, view.Drift, view.Lock = search.Rebuilds, search.Drift, search.Lock
 	view.Problems = append(append(view.Problems, kafka.Problems...), search.Problems...)
 	return view, errors.Join(kafkaErr, searchErr)
 }
@@ -206,5 +215,28 @@ func (o *overview) askOpenSearch(ctx context.Context, s settings) error {
 	for i, found := range indices {
 		o.Indices[i] = indexStatus{Alias: found.Alias, Index: found.Index, Documents: found.Documents, Tombstones: found.Tombstones}
 	}
+	if err := errors.Join(o.askDrift(ctx, client), o.askLock(ctx, client)); err != nil {
+		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
+	}
 	return nil
+}
+
+func (o *overview) askDrift(ctx context.Context, client *index.Client) error {
+	drifts, err := client.Drift(ctx)
+	if err != nil {
+		return err
+	}
+	o.Drift = []string{}
+	for _, drift := range drifts {
+		o.Drift = append(o.Drift, drift.String())
+	}
+	return nil
+}
+
+func (o *overview) askLock(ctx context.Context, client *index.Client) error {
+	holder, held, err := client.LockHolder(ctx)
+	if held {
+		o.Lock = &lockStatus{Command: holder.Command, Owner: holder.Owner, Since: holder.Since}
+	}
+	return err
 }

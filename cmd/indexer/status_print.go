@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -30,6 +31,12 @@ func (o overview) print(out io.Writer) error {
 	_, err := fmt.Fprintf(out, "%s\n\n%s\n\nconsumer group %s\n%s\n", topicTable, indexTable, o.Group, deadLetters(o.Letters))
 	for _, rebuild := range o.Rebuilds {
 		_, err = fmt.Fprintln(out, rebuild)
+	}
+	for _, drift := range o.Drift {
+		_, err = fmt.Fprintln(out, drift)
+	}
+	if l := o.Lock; l != nil {
+		_, err = fmt.Fprintf(out, "locked for %s since %s, by %s\n", l.Command, l.Since.Format(time.RFC3339), l.Owner)
 	}
 	for _, problem := range o.Problems {
 		_, err = fmt.Fprintln(out, "problem:", problem)

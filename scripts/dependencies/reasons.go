@@ -43,8 +43,6 @@ func reasons() map[string]string {
 		"github.com/aws/aws-sdk-go-v2":                   "credentials for SigV4",
 		"github.com/aws/smithy-go":                       "keeps the AWS SDK's own log quiet",
 		"github.com/jedib0t/go-pretty/v6":                "tables of `status`",
-		"github.com/prometheus/client_model":             "reading metrics in tests and benchmarks",
-		"github.com/prometheus/common":                   "reading metrics in tests and benchmarks",
 		"pgregory.net/rapid":                             "tests: properties over random histories",
 	}
 }
