@@ -5,8 +5,8 @@
 look() {
   local base base_root
   user=$(said '{{.OCIv1.Config.User}}')
-  entrypoint=$(said '{{join .OCIv1.Config.Entrypoint " "}}')
-  default_command=$(said '{{join .OCIv1.Config.Cmd " "}}')
+  entrypoint=$(words Entrypoint)
+  default_command=$(words Cmd)
   [[ $user =~ ^[1-9][0-9]*:[1-9][0-9]*$ ]] || die "the user is '$user', not a number above 0"
   [[ $(said '{{index .OCIv1.Config.Labels "org.opencontainers.image.version"}}') == "$version" ]] || die "the label of the version is wrong"
   [[ $(said '{{index .OCIv1.Config.Labels "org.opencontainers.image.revision"}}') == "$commit" ]] || die "the label of the revision is wrong"
@@ -19,6 +19,8 @@ look() {
   owners
   libraries "$root$entrypoint" "the program"
 }
+
+words() { said "{{range .OCIv1.Config.$1}}{{.}} {{end}}" | sed 's/ *$//'; }
 
 said() { store inspect --type image --format "$1" search-indexer:check; }
 
