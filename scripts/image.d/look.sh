@@ -35,11 +35,13 @@ added() { # root of the base
 
 contents() { find "$1" -xdev ! -type d -printf '/%P\n' | LC_ALL=C sort; }
 
-# Nothing belongs to the worker's user, or can be written or become root by it.
+# Nothing belongs to the worker's user, can be written by it, or makes it another;
+# folders for everybody's files (/tmp) are marked so that nobody removes another's.
 owners() {
   local loose
   [[ $(stat -c '%U:%G %a' "$root$entrypoint") == "root:root 755" ]] || die "$entrypoint is $(stat -c '%U:%G %a' "$root$entrypoint")"
-  loose=$(find "$root" -xdev ! -type l \( -uid "${user%%:*}" -o -gid "${user##*:}" -o -perm /7002 \) ! -path "$root/tmp" -printf '/%P ')
+  loose=$(find "$root" -xdev ! -type l \( -uid "${user%%:*}" -o -gid "${user##*:}" -o -type f -perm /6002 \
+    -o -type d -perm -0002 ! -perm -1000 \) -printf '/%P ')
   [[ -z $loose ]] || die "its user may change these, or become another: $loose"
 }
 
