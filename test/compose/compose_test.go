@@ -49,6 +49,18 @@ func TestTheWholeIsThere(t *testing.T) {
 	})
 }
 
+// Redpanda stands in Kafka's place, under its name, and gets none of its settings.
+func TestRedpandaReplacesKafka(t *testing.T) {
+	broker := load(t, "compose.yaml", "compose.redpanda.yaml").Services["kafka"]
+	if !strings.Contains(broker.Image, "redpanda") || len(broker.Environment) > 0 || len(broker.Volumes) != 1 || broker.Volumes[0].Source != "redpanda" {
+		t.Errorf("image %s, environment %v, volumes %v", broker.Image, broker.Environment, broker.Volumes)
+	}
+	advertised := "internal://kafka:9092,external://127.0.0.1:" + broker.Ports[0].Published
+	if !slices.Contains(broker.Command, "--advertise-kafka-addr="+advertised) || broker.HealthCheck.Interval == nil {
+		t.Errorf("command %v, health %v", broker.Command, broker.HealthCheck)
+	}
+}
+
 // What is published is for this machine alone, and every image says which version it is.
 func TestServicesAreLocalAndPinned(t *testing.T) {
 	version := regexp.MustCompile(`:v?\d+\.\d+(\.\d+)?[-\w.]*$`)
