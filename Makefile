@@ -61,7 +61,7 @@ rolling: up ## restart three workers in turn under load and print what it costs 
 	@eval "$$(scripts/stack env)" && ROLLING_ROUNDS=$(or $(ROUNDS),3) ROLLING_RATE=$(or $(RATE),1000) \
 	go test -run '^TestRollingRestart$$' -count 1 -v -timeout 1h ./test/e2e
 
-# It keeps all records in memory: about 5 GB with the defaults.
+# It keeps all records in memory: about 7 GB with the defaults.
 rebuilds: up ## rebuild a large log under traffic, and compare (SEED=1 SEEDS_OF_REBUILD=5 RECORDS=1000000 ENTITIES=100000 RATE=1000)
 	@eval "$$(scripts/stack env)" && E2E_RACE=off REBUILD_SEEDS=$(or $(SEEDS_OF_REBUILD),5) REBUILD_FIRST_SEED=$(or $(SEED),1) \
 	REBUILD_RECORDS=$(or $(RECORDS),1000000) REBUILD_ENTITIES=$(or $(ENTITIES),100000) REBUILD_RATE=$(or $(RATE),1000) \
