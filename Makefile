@@ -11,8 +11,12 @@ TEST_TIMEOUT          ?= 15m
 FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
+# The image: its name, and what builds it (docker, podman, "docker buildx", buildah).
+IMAGE         ?= search-indexer
+IMAGE_BUILDER ?= docker build
+
 .DEFAULT_GOAL := help
-.PHONY: backpressure help build docs demo up down stack-status test test-chart test-security test-short chaos rolling fuzz bench bench-rebuild rebuilds lint fmt clean simulate
+.PHONY: backpressure help image image-check build compose-check docs demo up down stack-status test test-chart test-security test-short chaos rolling fuzz bench bench-rebuild rebuilds lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +91,16 @@ backpressure: build up ## more than OpenSearch takes: memory, books, documents; 
 
 simulate: ## run the worker's decisions against SEEDS (100000) random worlds; see docs/simulation.md
 	go test ./test/simulate -run TestSimulation -timeout 2h -v -seeds $(SEEDS)
+
+image: ## build the image, stamped with version and commit (IMAGE=name IMAGE_BUILDER="podman build")
+	$(IMAGE_BUILDER) --tag $(IMAGE):$(VERSION) --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) \
+		--build-arg CREATED=$(shell git log -1 --format=%cI 2>/dev/null) .
+
+image-check: up ## as root: build it without a container engine and run the worker out of it (CROSS=1)
+	@eval "$$(scripts/stack env)" && scripts/image-check $(if $(CROSS),--cross)
+
+compose-check: ## check compose.yaml and what it mounts, without a container engine
+	go test -C test/compose -count 1 ./...
 
 lint: ## check style, mistakes and the arrows of import; golangci-lint is pinned in tools/go.mod
 	go tool -modfile=tools/go.mod golangci-lint run

@@ -43,7 +43,9 @@ func (p *program) rootCommand() *cobra.Command {
 		Long: `indexer reads post and artist events from Kafka and keeps their documents in
 OpenSearch, right whatever order the events arrive in.
 
-Settings come from the environment: "indexer help settings" lists them all.
+Settings come from the environment: "indexer help settings" lists them all;
+"indexer help events" is for those who publish. "indexer completion" prints a script
+that lets the shell complete commands and flags.
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 verify found differences.`,
 		Example: `  indexer setup                        # topics, templates, indices, aliases; safe to repeat
   indexer produce --count 1000         # publish invented events
@@ -71,10 +73,13 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.produceCommand(),
 		p.dlqCommand(),
 		p.versionCommand(),
+		p.completionCommand(),
+		eventsTopic(),
 		p.settingsTopic(),
 		p.docsCommand(),
 	)
 	tellFailuresApart(root)
+	completeValues(root)
 	return root
 }
 
@@ -82,9 +87,11 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
-		Short: "Explain a command, or the settings",
+		Short: "Explain a command, the settings, or events",
 		Example: `  indexer help setup
-  indexer help settings`,
+  indexer help settings
+  indexer help events`,
+		ValidArgsFunction: completeHelp,
 		RunE: func(c *cobra.Command, args []string) error {
 			topic, rest, err := c.Root().Find(args)
 			if err != nil || len(rest) > 0 {

@@ -190,6 +190,13 @@ func pins(root string) (string, error) {
 	if match := regexp.MustCompile(`github\.com/golangci/golangci-lint/v2 (v\S+)`).FindSubmatch(text); match != nil {
 		fmt.Fprintf(&b, "| golangci-lint | %s | GPL-3.0 | `tools/go.mod` |\n", match[1])
 	}
+	text, err = os.ReadFile(filepath.Join(root, "test", "compose", "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("read the check of compose files: %w", err)
+	}
+	if match := regexp.MustCompile(`github\.com/compose-spec/compose-go/v2 (v\S+)`).FindSubmatch(text); match != nil {
+		fmt.Fprintf(&b, "| compose-go (checks compose.yaml) | %s | Apache-2.0 | `test/compose/go.mod` |\n", match[1])
+	}
 	text, err = os.ReadFile(filepath.Join(root, "scripts", "stack.d", "jre.txt"))
 	if err != nil {
 		return "", fmt.Errorf("read the Java runtime: %w", err)
