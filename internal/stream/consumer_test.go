@@ -432,6 +432,23 @@ func TestCloseWithoutKafkaEnds(t *testing.T) {
 	m.leave()
 }
 
+// A worker that is stopped at its start may close before it has begun to run.
+func TestRunAfterCloseEnds(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		c, err := NewConsumer(Config{Brokers: []string{"127.0.0.1:1"}, GroupID: "none", Topics: []string{"none"}, SecurityProtocol: "PLAINTEXT"}, nopLog())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := c.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAWrongOptionIsAnError(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Brokers: []string{"127.0.0.1:1"}, GroupID: "g", SecurityProtocol: "PLAINTEXT", Options: map[string]string{"no.such": "1"}}

@@ -33,7 +33,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.closing, cancel)()
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && c.closing.Err() == nil { // the second, as cancel may come a moment late
 		if err := c.read(ctx); err != nil {
 			return err
 		}
