@@ -47,7 +47,8 @@ under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit c
 			if _, set := p.env.Lookup("GOMEMLIMIT"); !set {
 				defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit(s)))
 			}
-			w, err := newWorker(s, s.Log.logger(p.stderr))
+			said := &errorLog{}
+			w, err := newWorker(s, s.Log.logger(p.stderr, said), said)
 			if err != nil {
 				return err
 			}
@@ -76,11 +77,23 @@ type worker struct {
 	letters  *dlq.Sender
 	pipeline *pipeline.Worker
 	registry *prometheus.Registry
+	ready    func(context.Context) web.Readiness // asked at most once a second
+
+	// For /status.
+	started time.Time
+	errors  *errorLog
+	dead    latest[letterPlace]
+	history *history
+	upkeep  *upkeep
 }
 
 // newWorker makes all parts. None of them needs its server to answer yet.
-func newWorker(s settings, log zerolog.Logger) (*worker, error) {
-	w := &worker{settings: s, log: log, registry: prometheus.NewRegistry()}
+func newWorker(s settings, log zerolog.Logger, said *errorLog) (*worker, error) {
+	w := &worker{
+		settings: s, log: log, registry: prometheus.NewRegistry(), started: time.Now().UTC(), errors: said, history: newHistory(),
+		upkeep: &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
+	}
+	w.ready = web.Cached(time.Second, w.look)
 	var err error
 	if w.client, err = index.NewClient(s.Index); err != nil {
 		return nil, err
@@ -96,9 +109,12 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 		return nil, err
 	}
 	w.catalog = index.NewCatalog(w.client)
-	metrics := pipeline.NewMetrics(w.consumer.Watermarks, w.memory.Up)
+	metrics := pipeline.NewMetrics(s.Kafka.FullTopics(), w.consumer.Watermarks, w.memory.Up)
 	writer := index.NewWriter(w.client)
-	writer.Observe = metrics.ObserveBulk
+	writer.Observe = func(bytes int, took time.Duration) {
+		metrics.ObserveBulk(bytes, took)
+		w.history.bulk(took)
+	}
 	w.pipeline = pipeline.NewWorker(s.Batch, pipeline.Parts{
 		Group:   w.consumer,
 		Decoder: handlers.NewMux(s.Kafka.TopicPrefix),
@@ -109,11 +125,14 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 		Observe: func(e pipeline.Ending) {
 			metrics.Observe(e)
 			logEnding(log, e)
+			if e.Result == pipeline.Dead {
+				w.dead.add(letterPlaceOf(e))
+			}
 		},
 		Log: log,
 	})
 	metrics.Follow(w.pipeline)
-	w.registry.MustRegister(metrics, buildInfo(),
+	w.registry.MustRegister(metrics, w.upkeep, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return w, nil
 }
@@ -122,15 +141,19 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 // SHUTDOWN_TIMEOUT after ctx has ended.
 func (w *worker) run(ctx context.Context) error {
 	server, err := web.Listen(context.WithoutCancel(ctx), w.settings.Web, web.Views{
-		Alive: w.alive, Ready: w.ready, Status: w.status, Metrics: w.registry, Pause: w.pause,
+		Alive: w.alive, Ready: w.ready, Status: web.Cached(time.Second, w.status), Metrics: w.registry, Pause: w.pause,
 	})
 	if err != nil {
 		return err
 	}
+	profiles, err := web.ListenPprof(context.WithoutCancel(ctx), w.settings.Web)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
 	w.log.Info().Str("http", server.Addr()).Strs("topics", w.settings.Kafka.FullTopics()).
 		Str("group", w.settings.Kafka.GroupID).Msg("starting")
 	ended := make(chan error, 1)
-	go func() { ended <- w.work(ctx, server) }()
+	go func() { ended <- w.work(ctx, append(profiles, server)) }()
 	select {
 	case err = <-ended:
 	case <-w.timeIsUp(ctx):
@@ -152,18 +175,25 @@ func (w *worker) timeIsUp(ctx context.Context) <-chan struct{} {
 }
 
 // work runs all parts until ctx ends, and closes them.
-func (w *worker) work(ctx context.Context, server *web.Server) error {
+func (w *worker) work(ctx context.Context, servers []*web.Server) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(server.Serve)
+	for _, server := range servers {
+		group.Go(server.Serve)
+	}
 	w.readAliases(ctx)
 	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx)) // until the pipeline has drained
 	group.Go(func() error { return w.consumer.Run(polling) })
 	group.Go(func() error {
-		defer func() { _ = server.Close() }()
+		defer func() {
+			for _, server := range servers {
+				_ = server.Close()
+			}
+		}()
 		defer stopPolling()
 		return w.pipeline.Run(ctx)
 	})
 	group.Go(func() error { w.watch(ctx); return nil })
+	group.Go(func() error { w.history.follow(ctx, w.pipeline.Snapshot); return nil })
 	err := group.Wait()
 	return errors.Join(err, w.producer.Close(), w.memory.Close())
 }
@@ -190,6 +220,9 @@ func (w *worker) watch(ctx context.Context) {
 			if !said[problem] && ctx.Err() == nil {
 				w.log.Error().Str("problem", problem).Msg("not ready; waiting, nothing is lost")
 			}
+		}
+		if len(now) == 0 {
+			w.upkeep.look(ctx, w.client)
 		}
 		if len(said) > 0 && len(now) == 0 {
 			w.log.Info().Msg("OpenSearch is as it should be")
@@ -226,8 +259,8 @@ func (w *worker) alive() error {
 	return nil
 }
 
-// ready is what /readyz shows.
-func (w *worker) ready(ctx context.Context) web.Readiness {
+// look is what /readyz shows.
+func (w *worker) look(ctx context.Context) web.Readiness {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	r := web.Readiness{Problems: w.indexProblems(ctx)}

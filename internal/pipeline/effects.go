@@ -177,6 +177,9 @@ const (
 	Abandoned Result = "abandoned" // left to the partition's next owner
 )
 
+// Results returns every Result.
+func Results() []Result { return []Result{Indexed, Deleted, Stale, Duplicate, Dead, Abandoned} }
+
 // Ending tells an observer how one record ended.
 type Ending struct {
 	Record *record.Record

@@ -21,6 +21,8 @@ import (
 // Config is where to listen.
 type Config struct {
 	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics and /status are served, as host:port. Only /admin asks for a token, so keep it inside the cluster."`
+	// PprofAddr is empty for no profiles.
+	PprofAddr string `env:"PPROF_ADDR" doc:"Where Go's profiles are served under /debug/pprof/, as host:port; empty for nowhere. They tell of the program's insides and cost it time: use a loopback address, such as 127.0.0.1:6060."`
 	// AdminToken opens /admin; where it is empty, there is no /admin.
 	AdminToken config.Secret `env:"ADMIN_TOKEN" doc:"Opens POST /admin/pause and /admin/resume to those who send it as a bearer token, 16 bytes or more; empty for no such address. The file is read again at every request. It crosses the network in clear unless a proxy adds TLS."`
 }
@@ -28,15 +30,26 @@ type Config struct {
 // Validate names every wrong setting.
 func (c Config) Validate() error {
 	var wrong []error
-	if _, port, err := net.SplitHostPort(c.Addr); err != nil {
-		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: %q is not host:port, such as :8080 or 127.0.0.1:8080", c.Addr))
-	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: the port of %q must be a number from 0 (any free one) to 65535", c.Addr))
+	wrong = append(wrong, checkAddr("HTTP_ADDR", c.Addr, ":8080 or 127.0.0.1:8080"))
+	if c.PprofAddr != "" {
+		wrong = append(wrong, checkAddr("PPROF_ADDR", c.PprofAddr, "127.0.0.1:6060"))
 	}
 	if n := len(c.AdminToken.Reveal()); 0 < n && n < shortestToken {
 		wrong = append(wrong, fmt.Errorf("ADMIN_TOKEN: has %d bytes, which can be guessed; use %d or more, such as of `openssl rand -hex 16`", n, shortestToken))
 	}
 	return errors.Join(wrong...)
+}
+
+// checkAddr names what is wrong with an address to listen on.
+func checkAddr(setting, addr, example string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s: %q is not host:port, such as %s", setting, addr, example)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%s: the port of %q must be a number from 0 (any free one) to 65535", setting, addr)
+	}
+	return nil
 }
 
 const shortestToken = 16
