@@ -77,7 +77,7 @@ type worker struct {
 	letters  *dlq.Sender
 	pipeline *pipeline.Worker
 	registry *prometheus.Registry
-	ready    func(context.Context) web.Readiness // asked at most once a second
+	health   func(context.Context) health // looks at most once a second
 
 	// For /status.
 	started time.Time
@@ -93,7 +93,7 @@ func newWorker(s settings, log zerolog.Logger, said *errorLog) (*worker, error) 
 		settings: s, log: log, registry: prometheus.NewRegistry(), started: time.Now().UTC(), errors: said, history: newHistory(),
 		upkeep: &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
 	}
-	w.ready = web.Cached(time.Second, w.look)
+	w.health = web.Cached(time.Second, w.look)
 	var err error
 	if w.client, err = index.NewClient(s.Index); err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func newWorker(s settings, log zerolog.Logger, said *errorLog) (*worker, error) 
 // SHUTDOWN_TIMEOUT after ctx has ended.
 func (w *worker) run(ctx context.Context) error {
 	server, err := web.Listen(context.WithoutCancel(ctx), w.settings.Web, web.Views{
-		Alive: w.alive, Ready: w.ready, Status: web.Cached(time.Second, w.status), Metrics: w.registry, Pause: w.pause,
+		Alive: w.alive, Ready: w.ready, Status: web.Cached(time.Second, w.status), Page: true, Metrics: w.registry, Pause: w.pause,
 	})
 	if err != nil {
 		return err
@@ -259,11 +259,21 @@ func (w *worker) alive() error {
 	return nil
 }
 
-// look is what /readyz shows.
-func (w *worker) look(ctx context.Context) web.Readiness {
+// health is what one look at everything has found.
+type health struct {
+	web.Readiness
+	opensearch bool // nothing is wrong with it
+}
+
+// ready is what /readyz shows.
+func (w *worker) ready(ctx context.Context) web.Readiness { return w.health(ctx).Readiness }
+
+// look asks OpenSearch, and the parts of the worker how they are.
+func (w *worker) look(ctx context.Context) health {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	r := web.Readiness{Problems: w.indexProblems(ctx)}
+	r := health{Readiness: web.Readiness{Problems: w.indexProblems(ctx)}}
+	r.opensearch = len(r.Problems) == 0
 	if !w.consumer.Joined() {
 		r.Problems = append(r.Problems, "not a member of the consumer group yet; check KAFKA_BROKERS and the log")
 	}

@@ -62,7 +62,8 @@ func (h *history) add(now time.Time, sums map[string]uint64) {
 	defer h.mu.Unlock()
 	if passed := now.Sub(h.at).Seconds(); h.last != nil && passed > 0 {
 		for name, sum := range sums {
-			line := append(h.rates[name], float64(sum-h.last[name])/passed)
+			line := h.rates[name]
+			line = append(line, float64(sum-h.last[name])/passed)
 			h.rates[name] = line[max(0, len(line)-historyPoints):]
 		}
 	}

@@ -21,8 +21,10 @@ type workerStatus struct {
 	InFlight int               `json:"in_flight_events"`
 	Bytes    int               `json:"in_flight_bytes"`
 	Stalled  map[string]string `json:"stalled,omitempty"` // reason by entity
-	RedisUp  bool              `json:"redis_up"`
-	Dedup    bool              `json:"dedup_enabled"`
+	// OpenSearch tells that it answers, and that its aliases and indices are sound.
+	OpenSearch bool `json:"opensearch_ready"`
+	RedisUp    bool `json:"redis_up"`
+	Dedup      bool `json:"dedup_enabled"`
 
 	Consumed map[string]uint64 `json:"consumed"`
 	Outcomes map[string]uint64 `json:"outcomes"`
@@ -56,13 +58,13 @@ type partitionStatus struct {
 
 // status is what /status shows.
 func (w *worker) status(ctx context.Context) any {
-	s, ready := w.pipeline.Snapshot(), w.ready(ctx)
+	s, ready := w.pipeline.Snapshot(), w.health(ctx)
 	number, hash := buildVersion()
 	status := workerStatus{
 		Version: number, Commit: hash, Group: w.settings.Kafka.GroupID,
 		Started: w.started, Uptime: time.Since(w.started).Seconds(), Joined: w.consumer.Joined(), Ready: len(ready.Problems) == 0,
 		Problems: ready.Problems, Notes: ready.Notes, InFlight: s.InFlight, Bytes: s.Bytes, Stalled: map[string]string{},
-		RedisUp: w.memory.Up(), Dedup: w.settings.Dedup.Enabled,
+		OpenSearch: ready.opensearch, RedisUp: w.memory.Up(), Dedup: w.settings.Dedup.Enabled,
 		Consumed: s.Consumed, Outcomes: map[string]uint64{}, Dead: s.Dead, Retries: s.Retries,
 		Partitions: partitionStatuses(s, w.consumer.Watermarks),
 		Upkeep:     w.upkeep.status(), Letters: w.dead.all(), Errors: w.errors.all(),

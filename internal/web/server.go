@@ -1,4 +1,4 @@
-// Package web serves a worker's probes, metrics and status over HTTP. It decides
+// Package web serves a worker's probes, metrics, status and page over HTTP. It decides
 // nothing: what is alive and ready is told by the functions it is given.
 package web
 
@@ -20,7 +20,7 @@ import (
 
 // Config is where to listen.
 type Config struct {
-	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics and /status are served, as host:port. Only /admin asks for a token, so keep it inside the cluster."`
+	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics, /status and the page for people (/) are served, as host:port. Only /admin asks for a token, so keep it inside the cluster."`
 	// PprofAddr is empty for no profiles.
 	PprofAddr string `env:"PPROF_ADDR" doc:"Where Go's profiles are served under /debug/pprof/, as host:port; empty for nowhere. They tell of the program's insides and cost it time: use a loopback address, such as 127.0.0.1:6060."`
 	// AdminToken opens /admin; where it is empty, there is no /admin.
@@ -62,6 +62,8 @@ type Views struct {
 	Ready func(ctx context.Context) Readiness
 	// Status returns what /status shows, as anything that marshals to JSON.
 	Status func(ctx context.Context) any
+	// Page tells that Status is what the page at / reads.
+	Page bool
 	// Metrics is what /metrics shows.
 	Metrics prometheus.Gatherer
 	// Pause pauses a partition or, with on false, reads it again. An error that is
@@ -133,6 +135,11 @@ func (v Views) routes(admin config.Secret) http.Handler {
 		respond(w, http.StatusOK, v.Status(r.Context()))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(v.Metrics, promhttp.HandlerOpts{}))
+	if v.Page {
+		mux.Handle("GET /{$}", page("index.html"))
+		mux.Handle("GET /page.css", page("page.css"))
+		mux.Handle("GET /page.js", page("page.js"))
+	}
 	if admin.IsSet() && v.Pause != nil {
 		token := &adminToken{secret: admin}
 		mux.Handle("POST /admin/pause", authorized(token, v.pause(true)))
