@@ -137,7 +137,7 @@ function showUpkeep(s) {
     lines.unshift(lock.command + " is under way for " + ago(lock.since) + ", by " + lock.owner +
       (lock.alive ? "" : "; it has fallen silent, perhaps it died"));
   }
-  items("upkeep", lines, "Nothing is under way, nothing is unfinished.");
+  items("upkeep", lines, "Nothing is under way, and nothing was left half done.");
 }
 
 function showLetters(s) {
