@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: backpressure help build docs demo up down stack-status test test-security test-short chaos rolling fuzz bench lint fmt clean simulate
+.PHONY: backpressure help build docs demo up down stack-status test test-observe test-security test-short chaos rolling fuzz bench lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,11 @@ demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAG
 
 test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \
-	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./... && \
+	(cd test/observe && go test -count 1 -timeout $(TEST_TIMEOUT) ./...)
+
+test-observe: up ## of these: the page in a browser, every query of dashboard and alerts, traces (PAGE_PICTURES=DIR keeps screenshots)
+	@eval "$$(scripts/stack env)" && cd test/observe && go test -count 1 -v -timeout $(TEST_TIMEOUT) ./...
 
 test-security: ## of these: the program against services with TLS, logins and rights (docs/security.md)
 	go test -count 1 -timeout $(TEST_TIMEOUT) ./test/security

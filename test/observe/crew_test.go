@@ -116,12 +116,7 @@ type worker struct {
 
 func (c *crew) start(settings ...string) *worker {
 	c.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		c.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := freeAddress(c.T)
 	w := &worker{crew: c, url: "http://" + address, log: filepath.Join(c.TempDir(), "worker.log"), ended: make(chan struct{})}
 	file, err := os.Create(w.log)
 	if err != nil {
@@ -149,6 +144,17 @@ func (c *crew) start(settings ...string) *worker {
 	c.eventually("the worker to be ready", func() bool { code, _ := w.get("/readyz"); return code == http.StatusOK })
 	c.eventually("all partitions", func() bool { return len(w.status().Partitions) == 10 })
 	return w
+}
+
+// freeAddress returns a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
 }
 
 func (w *worker) get(path string) (code int, body string) {
