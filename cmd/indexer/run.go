@@ -22,6 +22,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
+	"github.com/search-indexer/search-indexer/internal/tracing"
 	"github.com/search-indexer/search-indexer/internal/web"
 )
 
@@ -48,7 +49,12 @@ under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit c
 				defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit(s)))
 			}
 			said := &errorLog{}
-			w, err := newWorker(s, s.Log.logger(p.stderr, said), said)
+			version, _ := buildVersion()
+			tracer, err := tracing.Start(c.Context(), p.env.Lookup, version)
+			if err != nil {
+				return misused(err, "correct the OTEL_* variables; docs/operations.md tells which turn traces on")
+			}
+			w, err := newWorker(s, s.Log.logger(p.stderr, said), said, tracer)
 			if err != nil {
 				return err
 			}
@@ -77,6 +83,7 @@ type worker struct {
 	letters  *dlq.Sender
 	pipeline *pipeline.Worker
 	registry *prometheus.Registry
+	tracer   *tracing.Tracer              // nil where nobody asks for traces
 	health   func(context.Context) health // looks at most once a second
 
 	// For /status.
@@ -88,9 +95,9 @@ type worker struct {
 }
 
 // newWorker makes all parts. None of them needs its server to answer yet.
-func newWorker(s settings, log zerolog.Logger, said *errorLog) (*worker, error) {
+func newWorker(s settings, log zerolog.Logger, said *errorLog, tracer *tracing.Tracer) (*worker, error) {
 	w := &worker{
-		settings: s, log: log, registry: prometheus.NewRegistry(), started: time.Now().UTC(), errors: said, history: newHistory(),
+		settings: s, log: log, tracer: tracer, registry: prometheus.NewRegistry(), started: time.Now().UTC(), errors: said, history: newHistory(),
 		upkeep: &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
 	}
 	w.health = web.Cached(time.Second, w.look)
@@ -110,10 +117,14 @@ func newWorker(s settings, log zerolog.Logger, said *errorLog) (*worker, error) 
 	}
 	w.catalog = index.NewCatalog(w.client)
 	metrics := pipeline.NewMetrics(s.Kafka.FullTopics(), w.consumer.Watermarks, w.memory.Up)
-	writer := index.NewWriter(w.client)
-	writer.Observe = func(bytes int, took time.Duration) {
+	bulk := index.NewWriter(w.client)
+	bulk.Observe = func(bytes int, took time.Duration) {
 		metrics.ObserveBulk(bytes, took)
 		w.history.bulk(took)
+	}
+	writer, trace := pipeline.Writer(bulk), func(pipeline.Ending) {}
+	if tracer != nil {
+		writer, trace = tracer.Writer(bulk), tracer.Observe
 	}
 	w.pipeline = pipeline.NewWorker(s.Batch, pipeline.Parts{
 		Group:   w.consumer,
@@ -125,6 +136,7 @@ func newWorker(s settings, log zerolog.Logger, said *errorLog) (*worker, error) 
 		Observe: func(e pipeline.Ending) {
 			metrics.Observe(e)
 			logEnding(log, e)
+			trace(e)
 			if e.Result == pipeline.Dead {
 				w.dead.add(letterPlaceOf(e))
 			}
@@ -195,7 +207,19 @@ func (w *worker) work(ctx context.Context, servers []*web.Server) error {
 	group.Go(func() error { w.watch(ctx); return nil })
 	group.Go(func() error { w.history.follow(ctx, w.pipeline.Snapshot); return nil })
 	err := group.Wait()
+	if w.tracer != nil {
+		w.closeTraces(ctx)
+	}
 	return errors.Join(err, w.producer.Close(), w.memory.Close())
+}
+
+// closeTraces gives the collector a moment for the last spans.
+func (w *worker) closeTraces(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := w.tracer.Close(ctx); err != nil {
+		w.log.Warn().Err(err).Msg("traces")
+	}
 }
 
 // readAliases lets the first events be looked up among those written before, where

@@ -150,3 +150,10 @@ func (v *tcpValve) set(shut bool) {
 		clear(v.conns)
 	}
 }
+
+// sawTrace tells whether a bulk request was of that trace; with an empty id, of any.
+func (v *searchValve) sawTrace(id string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.traceID[id] || id == "" && len(v.traceID) > 0
+}
