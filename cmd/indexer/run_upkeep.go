@@ -48,10 +48,10 @@ type lockStatus struct {
 	Command string    `json:"command"`
 	Owner   string    `json:"owner"`
 	Since   time.Time `json:"since"`
-	Alive   bool      `json:"alive"` // its holder renews it
+	Alive   *bool     `json:"alive,omitempty"` // its holder renews it; null where nobody has watched
 }
 
-func lockStatusOf(h index.Holder, alive bool) *lockStatus {
+func lockStatusOf(h index.Holder, alive *bool) *lockStatus {
 	return &lockStatus{Command: h.Command, Owner: h.Owner, Since: h.Since, Alive: alive}
 }
 
@@ -63,7 +63,8 @@ func (u *upkeep) status() upkeepStatus {
 		s.Rebuilds = append(s.Rebuilds, next.String())
 	}
 	if u.held {
-		s.Lock = lockStatusOf(u.holder, u.alive())
+		alive := u.alive()
+		s.Lock = lockStatusOf(u.holder, &alive)
 	}
 	return s
 }

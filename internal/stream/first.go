@@ -11,7 +11,7 @@ import (
 var errAllSeen = errors.New("all partitions are seen")
 
 // First returns the first record of each range that has one. Its errors are those of
-// [Reader.Read].
+// [Reader.Read]; beside one it returns what was found until then.
 func (r *Reader) First(ctx context.Context, ranges []Range) (map[record.Partition]record.Record, error) {
 	filled := 0
 	for _, stretch := range ranges {
@@ -29,10 +29,10 @@ func (r *Reader) First(ctx context.Context, ranges []Range) (map[record.Partitio
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errAllSeen) {
-		return nil, err
+	if errors.Is(err, errAllSeen) {
+		err = nil
 	}
-	return first, nil
+	return first, err
 }
 
 // Unread is what the partition holds that its group has yet to read.

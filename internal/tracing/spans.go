@@ -92,11 +92,11 @@ type writes struct {
 	}
 }
 
-func (w *writes) add(id uint64, context trace.SpanContext) {
+func (w *writes) add(id uint64, of trace.SpanContext) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	place := &w.span[id%writesKept]
-	place.id, place.context = id, context
+	place.id, place.context = id, of
 }
 
 func (w *writes) find(id uint64) (trace.SpanContext, bool) {

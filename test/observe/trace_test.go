@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/hex"
 	"encoding/json"
@@ -27,7 +28,7 @@ type receiver struct {
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
 		body := io.Reader(request.Body)
 		if request.Header.Get("Content-Encoding") == "gzip" {
 			unpacked, err := gzip.NewReader(body)
@@ -118,7 +119,7 @@ func TestOneEventIsFoundEverywhere(t *testing.T) {
 	if got := attribute(bad, "search_indexer.outcome") + " " + attribute(bad, "error.type"); got != "dead invalid_version" {
 		t.Errorf("the bad event ended as %q", got)
 	}
-	if links := good.GetLinks(); len(links) != 1 || string(links[0].GetSpanId()) != string(bulk.GetSpanId()) {
+	if links := good.GetLinks(); len(links) != 1 || !bytes.Equal(links[0].GetSpanId(), bulk.GetSpanId()) {
 		t.Errorf("the good event links to %v, not to its bulk request", links)
 	}
 	if !c.search.sawTrace(hex.EncodeToString(bulk.GetTraceId())) {
