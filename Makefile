@@ -12,7 +12,7 @@ FUZZ_TIME             ?= 10s
 SEEDS                 ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: backpressure help build docs demo up down stack-status test test-observe test-security test-short chaos rolling fuzz bench lint fmt clean simulate
+.PHONY: backpressure help build docs demo up down stack-status test test-observe test-security test-short chaos rolling fuzz bench bench-rebuild rebuilds lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,12 @@ rolling: up ## restart three workers in turn under load and print what it costs 
 	@eval "$$(scripts/stack env)" && ROLLING_ROUNDS=$(or $(ROUNDS),3) ROLLING_RATE=$(or $(RATE),1000) \
 	go test -run '^TestRollingRestart$$' -count 1 -v -timeout 1h ./test/e2e
 
+# It keeps all records in memory: about 7 GB with the defaults.
+rebuilds: up ## rebuild a large log under traffic, and compare (SEED=1 SEEDS_OF_REBUILD=5 RECORDS=1000000 ENTITIES=100000 RATE=1000)
+	@eval "$$(scripts/stack env)" && E2E_RACE=off REBUILD_SEEDS=$(or $(SEEDS_OF_REBUILD),5) REBUILD_FIRST_SEED=$(or $(SEED),1) \
+	REBUILD_RECORDS=$(or $(RECORDS),1000000) REBUILD_ENTITIES=$(or $(ENTITIES),100000) REBUILD_RATE=$(or $(RATE),1000) \
+	go test -run '^TestRebuildUnderTraffic$$' -count 1 -v -timeout 3h ./test/e2e
+
 fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 	@set -e; for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
@@ -71,6 +77,9 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 
 bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
+
+bench-rebuild: build up ## what a rebuild costs beside reading the log, a plain _bulk, and the live path
+	@eval "$$(scripts/stack env)" && go run ./test/bench -rebuild -count 1000000 -budget 20m $(BENCH)
 
 backpressure: build up ## more than OpenSearch takes: memory, books, documents; PRESSURE="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/pressure $(PRESSURE)

@@ -39,7 +39,8 @@ TOPIC/PARTITION/OFFSET of the original record.
 What the index takes, or knew already, is acknowledged in the compacted topic
 KAFKA_DLQ_TOPIC with ".done" behind it, and never replayed again. What fails
 again is counted by reason and stays an open letter. To interrupt a replay is
-safe: what is left stays open.
+safe: what is left stays open. A rebuild or purge that is under way keeps it from
+beginning.
 
 A letter of rejected_by_index can succeed once the template is mended and an
 index made with it; one that the decoder refuses (invalid_json and the like)
@@ -99,28 +100,37 @@ func (p *program) warnOfReplayed(box *letterbox) {
 	}
 }
 
-// replay brings the letters into an index that stands as it should.
+// replay brings the letters into an index that stands as it should, under the lock of
+// all that changes documents behind the workers' backs.
 func (p *program) replay(ctx context.Context, box *letterbox, letters []*dlq.Entry) (dlq.Report, error) {
-	none := dlq.Report{Letters: len(letters), Left: len(letters), Reasons: map[string]int{}}
+	report := dlq.Report{Letters: len(letters), Left: len(letters), Reasons: map[string]int{}}
 	client, err := index.NewClient(box.settings.Index)
 	if err != nil {
-		return none, err
+		return report, err
 	}
 	var problems []error
 	for _, problem := range client.Ready(ctx) {
 		problems = append(problems, errors.New(problem.String()))
 	}
 	if len(problems) > 0 {
-		return none, errors.Join(problems...)
+		return report, errors.Join(problems...)
 	}
+	err = locked(ctx, client, box.settings.Index.LockTTL, "dlq replay", box.log, func(ctx context.Context, _ *index.Lock) error {
+		return replayInto(ctx, client, box, letters, &report)
+	})
+	return report, err
+}
+
+// replayInto changes the report where it has begun.
+func replayInto(ctx context.Context, client *index.Client, box *letterbox, letters []*dlq.Entry, report *dlq.Report) error {
 	admin, err := stream.NewAdmin(box.settings.Kafka, box.log)
 	if err != nil {
-		return none, err
+		return err
 	}
 	defer admin.Close()
 	producer, err := stream.NewProducer(box.settings.Kafka, box.log)
 	if err != nil {
-		return none, err
+		return err
 	}
 	defer func() { _ = producer.Close() }() // Run has flushed it
 	replay := dlq.NewReplay(box.settings.Batch, dlq.ReplayParts{
@@ -134,7 +144,8 @@ func (p *program) replay(ctx context.Context, box *letterbox, letters []*dlq.Ent
 	})
 	box.shown.Phase("replaying", int64(len(letters)), "letters")
 	defer box.shown.Done() // the report follows
-	return replay.Run(ctx, letters)
+	*report, err = replay.Run(ctx, letters)
+	return err
 }
 
 func (p *program) printReplay(r dlq.Report, asJSON bool) error {

@@ -12,9 +12,10 @@ import (
 
 // The exit codes of every command.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitMisuse = 2 // wrong usage or settings
+	exitDone    = 0
+	exitFailed  = 1
+	exitMisuse  = 2 // wrong usage or settings
+	exitDiffers = 3 // verify found differences
 )
 
 // failure is how a command ends that did not succeed.

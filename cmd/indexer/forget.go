@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/fold"
 	"github.com/search-indexer/search-indexer/internal/forget"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
@@ -38,12 +39,13 @@ their beginning, which takes a while, and changes nothing unless --yes is given.
 With --yes it removes the documents in kept indices (those that a rebuild replaced). It
 can't remove the rest: a live document goes when a delete event is published; records
 and dead letters stay for as long as Kafka keeps them. docs/operations.md, "Privacy",
-says what bounds that. Redis holds digests only, no contents.`,
+says what bounds that. Redis holds digests only, no contents. Working files of rebuild
+and verify are named where they are on this machine.`,
 		Example: `  indexer forget 42 --entity post
   indexer forget 42 --entity post --json | jq '.topics[]'
   indexer forget 42 --entity post --yes`,
 		Args:        cobra.ExactArgs(1),
-		Annotations: settingsHelp(&stream.Config{}, &index.Config{}, &logConfig{}),
+		Annotations: settingsHelp(&stream.Config{}, &index.Config{}, &fold.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.forget(c.Context(), args[0], flags)
 		},
@@ -77,13 +79,14 @@ func (p *program) forget(ctx context.Context, id string, flags forgetFlags) erro
 		return misused(err, `see "indexer forget --help"`)
 	}
 	var s settings
-	if err := p.load(ctx, &s.Kafka, &s.Index, &s.Log); err != nil {
+	if err := p.load(ctx, &s.Kafka, &s.Index, &s.Fold, &s.Log); err != nil {
 		return err
 	}
-	t := traces{ID: id, Entities: entities, Topics: []recordTrace{}, Letters: []recordTrace{}, Indices: []copyTrace{}, Redis: redisTrace}
+	t := traces{ID: id, Entities: entities, Topics: []recordTrace{}, Letters: []recordTrace{}, Indices: []copyTrace{}, Redis: redisTrace, Files: []string{}}
 	err = errors.Join(
 		t.lookInKafka(ctx, s.Kafka, s.Log.logger(p.stderr)),
 		t.lookInOpenSearch(ctx, s.Index, flags.yes),
+		t.lookForFiles(s.Fold),
 	)
 	if flags.asJSON {
 		if printErr := json.MarshalWrite(p.stdout, t, jsontext.WithIndent("  ")); printErr != nil {
@@ -107,7 +110,8 @@ type traces struct {
 	Letters   []recordTrace     `json:"dead_letters"`
 	Indices   []copyTrace       `json:"indices"`
 	Redis     string            `json:"redis"`
-	Retention map[string]string `json:"retention"` // of those topics that hold something
+	Files     []string          `json:"working_files"` // directories on this machine that may hold contents
+	Retention map[string]string `json:"retention"`     // of those topics that hold something
 }
 
 const redisTrace = "digests only, no contents"
@@ -226,4 +230,12 @@ func (t *traces) lookInOpenSearch(ctx context.Context, cfg index.Config, remove 
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// lookForFiles names what rebuild and verify have on this machine's disk, if one is
+// under way or was killed.
+func (t *traces) lookForFiles(cfg fold.Config) error {
+	dirs, err := cfg.WorkingDirs()
+	t.Files = append(t.Files, dirs...)
+	return err
 }

@@ -38,6 +38,10 @@ func (t *traces) print(out io.Writer) {
 		say("  %s  %s, %s", c.Index, c.Standing, c.advice())
 	}
 	say("\nRedis: %s", t.Redis)
+	say("\nWorking files of rebuild and verify on this machine: %d", len(t.Files))
+	for _, dir := range t.Files {
+		say("  %s  goes when its command ends; of a killed one with the next run", dir)
+	}
 	say("\nWhat bounds the life of the rest: docs/operations.md, \"Privacy\"")
 }
 

@@ -8,6 +8,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -367,7 +370,15 @@ func TestForget(t *testing.T) {
 	if got := s.traces("42").what(); len(got) != len(before)+2 { // the artist's event and document too
 		t.Errorf("of both entities: %v", got)
 	}
-	for _, says := range []string{"--yes removes it", "publish the event post.deleted", "keeps its records for ever", "mentions the id", "indexer dlq purge"} {
+	scratch := s.TempDir() + "/search-indexer-fold-1"
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.env["FOLD_DIR"] = filepath.Dir(scratch)
+	if got := s.traces("42").Files; !slices.Equal(got, []string{scratch}) {
+		t.Errorf("working files: %q", got)
+	}
+	for _, says := range []string{scratch, "--yes removes it", "publish the event post.deleted", "keeps its records for ever", "mentions the id", "indexer dlq purge"} {
 		if text := s.must("forget", "42", "--entity", "post"); !strings.Contains(text, says) || strings.Contains(text, "about me") {
 			t.Errorf("want %q and no contents:\n%s", says, text)
 		}

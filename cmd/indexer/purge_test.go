@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-
-	"github.com/search-indexer/search-indexer/internal/index"
 )
 
 func (s *site) purged(args ...string) (r purgeReport, removed int) {
@@ -54,25 +52,6 @@ func TestPurge(t *testing.T) {
 	if r, _ := s.purged("--older-than", "0s"); r.Counts[0].Found != 0 {
 		t.Errorf("once more: %+v", r)
 	}
-}
-
-func TestPurgeWaitsForNobody(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	client, err := index.NewClient(index.Config{URLs: []string{s.url}, IndexPrefix: s.env["OPENSEARCH_INDEX_PREFIX"]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "rebuild", TTL: 6 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	indexer(t, s.env, "", "purge").want(t, exitFailed, "rebuild is under way")
-	indexer(t, s.env, "", "purge", "--dry-run").want(t, exitDone)
-	if err := lock.Release(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	indexer(t, s.env, "", "purge").want(t, exitDone)
 }
 
 func TestPurgeMisuse(t *testing.T) {

@@ -80,22 +80,22 @@ The replaced index is kept (--keep), so --rollback can put it back.`,
 	return command
 }
 
-// entities reads --entity.
-func (f rebuildFlags) entities() ([]document.Entity, error) {
+// entitiesNamed reads --entity.
+func entitiesNamed(name string) ([]document.Entity, error) {
 	all := index.Entities()
-	if f.entity == "all" {
+	if name == "all" {
 		return all, nil
 	}
 	for _, known := range all {
-		if f.entity == string(known) {
+		if name == string(known) {
 			return []document.Entity{known}, nil
 		}
 	}
-	return nil, fmt.Errorf("--entity %q: use post, artist or all", f.entity)
+	return nil, fmt.Errorf("--entity %q: use post, artist or all", name)
 }
 
 func (f rebuildFlags) validate() error {
-	_, err := f.entities()
+	_, err := entitiesNamed(f.entity)
 	wrong := []error{err}
 	if f.keep < 0 {
 		wrong = append(wrong, errors.New("--keep: must be 0 or more"))

@@ -51,6 +51,9 @@ func (p *program) printRebuild(r rebuild.Report, asJSON bool) error {
 		line("entities", "%d", r.Entities)
 		line("documents", "%d", r.Documents)
 		line("tombstones", "%d, and %d that were past TOMBSTONE_RETENTION", r.Tombstones, r.Expired)
+		if r.Piecemeal > 0 {
+			line("", "%d were refused as a whole, and joined event by event", r.Piecemeal)
+		}
 	}
 	if r.RejectedCount > 0 {
 		line("rejected", "%d events, by OpenSearch; the first of them:", r.RejectedCount)

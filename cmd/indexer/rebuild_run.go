@@ -119,7 +119,7 @@ func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild
 }
 
 func (r *rebuilder) rebuild(flags rebuildFlags, lock rebuild.Lock, letters rebuild.Letters) (*rebuild.Rebuild, error) {
-	entities, err := flags.entities()
+	entities, err := entitiesNamed(flags.entity)
 	if err != nil {
 		return nil, err
 	}
@@ -157,24 +157,31 @@ func linger(ctx context.Context, most time.Duration) error {
 
 // rebuildLetters is what a rebuild has to do with dead letters.
 type rebuildLetters struct {
+	reader *dlq.Reader
 	known  map[string]bool
 	sender *dlq.Sender
 }
 
 // letters reads which records are dead letters already.
 func (r *rebuilder) letters(ctx context.Context) (*rebuildLetters, error) {
-	reader := dlq.NewReader(r.reader, r.decoder, r.settings.Kafka.DLQTopic)
-	l := &rebuildLetters{known: map[string]bool{}, sender: dlq.NewSender(r.producer, r.settings.Kafka.DLQTopic)}
-	listing, err := reader.List(ctx)
+	topic := r.settings.Kafka.DLQTopic
+	l := &rebuildLetters{reader: dlq.NewReader(r.reader, r.decoder, topic), sender: dlq.NewSender(r.producer, topic)}
+	return l, l.Refresh(ctx)
+}
+
+// Refresh implements [rebuild.Letters].
+func (l *rebuildLetters) Refresh(ctx context.Context) error {
+	listing, err := l.reader.List(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	l.known = map[string]bool{}
 	for _, e := range listing.Letters {
 		if e.Open() {
 			l.known[e.Name.String()] = true
 		}
 	}
-	return l, nil
+	return nil
 }
 
 // Known implements [rebuild.Letters].

@@ -65,6 +65,7 @@ Settings (environment; in full: indexer help settings, docs/configuration.md):
 		p.statusCommand(),
 		p.offsetsCommand(),
 		p.rebuildCommand(),
+		p.verifyCommand(),
 		p.purgeCommand(),
 		p.forgetCommand(),
 		p.produceCommand(),

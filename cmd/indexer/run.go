@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -92,6 +93,7 @@ type worker struct {
 	dead    latest[letterPlace]
 	history *history
 	upkeep  *upkeep
+	drift    atomic.Pointer[[]string] // how indices differ from their templates, as last looked up
 }
 
 // newWorker makes all parts. None of them needs its server to answer yet.
@@ -252,9 +254,12 @@ func (w *worker) watch(ctx context.Context) {
 			w.log.Info().Msg("OpenSearch is as it should be")
 		}
 		said = now
+		if len(now) == 0 && (n%remind == 0 || w.drift.Load() == nil) {
+			w.lookForDrift(ctx)
+		}
 		if n%remind == 0 {
 			for _, note := range pausedPartitions(w.pipeline.Snapshot()) {
-				w.log.Error().Str("problem", note).Msg("still paused; an operator has to act")
+				w.log.Error().Str("problem", note).Msg("still paused")
 			}
 		}
 		select {
@@ -307,6 +312,9 @@ func (w *worker) look(ctx context.Context) health {
 		r.Problems = append(r.Problems, fmt.Sprintf("the index of %ss takes nothing: %s", stall.Entity, stall.Reason))
 	}
 	r.Notes = append(pausedPartitions(s), w.unfinishedSwaps(ctx)...)
+	if drift := w.drift.Load(); drift != nil {
+		r.Notes = append(r.Notes, *drift...)
+	}
 	if !w.memory.Up() {
 		r.Notes = append(r.Notes, "Redis is down: going on without it, repeated events are written again; check REDIS_URL")
 	}

@@ -19,6 +19,7 @@ type setupFlags struct {
 	replication int
 	retention   time.Duration
 	bounded     bool // retention was given
+	apply       bool
 }
 
 func (p *program) setupCommand() *cobra.Command {
@@ -32,10 +33,16 @@ their aliases in OpenSearch. It changes no topic and no index that exists, so it
 safe to repeat: run it before the first start and with every new release. What
 stands but would lose data is named, and ends it with exit code 1.
 
+Where an index differs from its template, a warning says so: a template takes effect
+on new indices alone. "indexer rebuild" makes such; --apply puts into the index that
+stands what OpenSearch can add to it: new fields, new sub-fields, settings such as
+refresh interval and replicas.
+
 Topics are kept for ever unless --retention says otherwise: a rebuild needs the
 whole log.`,
 		Example: `  indexer setup
   indexer setup --partitions 12 --replication-factor 3
+  indexer setup --apply                                # a new field, without a rebuild
   OPENSEARCH_REPLICAS=0 indexer setup                  # a single node`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &index.Config{}, &logConfig{}),
@@ -48,6 +55,7 @@ whole log.`,
 	f.IntVar(&flags.partitions, "partitions", 12, "partitions of a new topic; the most workers that can share it")
 	f.IntVar(&flags.replication, "replication-factor", 1, "brokers that keep a copy of a new topic; use 3 in production")
 	f.DurationVar(&flags.retention, "retention", -1, "how long a new topic keeps its events (default: for ever)")
+	f.BoolVar(&flags.apply, "apply", false, "put into the indices that stand what can be added to them")
 	f.Lookup("retention").DefValue = "0s" // hides it: the text says it better than -1ns
 	return command
 }
@@ -74,7 +82,7 @@ func (p *program) setup(ctx context.Context, flags setupFlags) error {
 	if err := p.load(ctx, &s.Kafka, &s.Index, &s.Log); err != nil {
 		return err
 	}
-	if err := errors.Join(p.setupTopics(ctx, s, flags), p.setupIndex(ctx, s)); err != nil {
+	if err := errors.Join(p.setupTopics(ctx, s, flags), p.setupIndex(ctx, s, flags.apply)); err != nil {
 		return failed(err, setupNext)
 	}
 	return nil
@@ -115,7 +123,7 @@ func (p *program) setupTopics(ctx context.Context, s settings, flags setupFlags)
 	return nil
 }
 
-func (p *program) setupIndex(ctx context.Context, s settings) error {
+func (p *program) setupIndex(ctx context.Context, s settings, apply bool) error {
 	client, err := index.NewClient(s.Index)
 	if err != nil {
 		return err
@@ -131,7 +139,40 @@ func (p *program) setupIndex(ctx context.Context, s settings) error {
 	for _, problem := range report.Problems {
 		left = append(left, errors.New(problem.String()))
 	}
+	if err := p.setupDrift(ctx, client, apply); err != nil {
+		left = append(left, fmt.Errorf("set up OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err))
+	}
 	return errors.Join(left...)
+}
+
+// setupDrift tells how indices differ from their templates, after it has put into them
+// what may be added.
+func (p *program) setupDrift(ctx context.Context, client *index.Client, apply bool) error {
+	drifts, err := client.Drift(ctx)
+	if err != nil {
+		return err
+	}
+	unsearchable := false
+	for _, drift := range drifts {
+		if apply {
+			var done []index.Step
+			done, drift, err = client.Apply(ctx, drift)
+			for _, step := range done {
+				p.say(step.Kind, step.Name, string(step.Result))
+				unsearchable = unsearchable || step.Kind == "field"
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(drift.Differences) > 0 {
+			p.warn(drift.String())
+		}
+	}
+	if unsearchable {
+		p.warn("searches find documents by an added field only once they are written again: `indexer rebuild` does that with all of them")
+	}
+	return nil
 }
 
 // say prints what became of one thing.

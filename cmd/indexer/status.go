@@ -26,7 +26,8 @@ type overview struct {
 	Topics   []topicStatus `json:"topics"`
 	Indices  []indexStatus `json:"indices"`
 	Rebuilds []string      `json:"rebuilds"` // that are unfinished
-	Lock     *lockStatus   `json:"lock"`     // who changes indices as a whole at the moment
+	Drift    []string      `json:"drift"`    // indices that differ from their templates
+	Lock     *lockStatus   `json:"lock"`     // nil where nobody holds it, too
 	Letters  *letterStatus `json:"dead_letters"`
 	Problems []string      `json:"problems"`
 }
@@ -125,7 +126,7 @@ func (p *program) look(ctx context.Context, s settings) (overview, error) {
 	ask(&search, &searchErr, func(o *overview, ctx context.Context) error { return o.askOpenSearch(ctx, s) })
 	both.Wait()
 	view.Topics, view.Letters, view.Members = kafka.Topics, kafka.Letters, kafka.Members
-	view.Indices, view.Rebuilds, view.Lock = search.Indices, search.Rebuilds, search.Lock
+	view.Indices, view.Rebuilds, view.Drift, view.Lock = search.Indices, search.Rebuilds, search.Drift, search.Lock
 	view.Problems = append(append(view.Problems, kafka.Problems...), search.Problems...)
 	return view, errors.Join(kafkaErr, searchErr)
 }
@@ -232,16 +233,32 @@ func (o *overview) askOpenSearch(ctx context.Context, s settings) error {
 	for _, next := range unfinished {
 		o.Rebuilds = append(o.Rebuilds, next.String())
 	}
-	holder, held, err := client.LockHolder(ctx)
-	if err != nil {
-		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
-	}
-	if held {
-		o.Lock = lockStatusOf(holder, nil)
-	}
 	o.Indices = make([]indexStatus, len(indices))
 	for i, found := range indices {
 		o.Indices[i] = indexStatus{Alias: found.Alias, Index: found.Index, Documents: found.Documents, Tombstones: found.Tombstones}
 	}
+	if err := errors.Join(o.askDrift(ctx, client), o.askLock(ctx, client)); err != nil {
+		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
+	}
 	return nil
+}
+
+func (o *overview) askDrift(ctx context.Context, client *index.Client) error {
+	drifts, err := client.Drift(ctx)
+	if err != nil {
+		return err
+	}
+	o.Drift = []string{}
+	for _, drift := range drifts {
+		o.Drift = append(o.Drift, drift.String())
+	}
+	return nil
+}
+
+func (o *overview) askLock(ctx context.Context, client *index.Client) error {
+	holder, held, err := client.LockHolder(ctx)
+	if held {
+		o.Lock = lockStatusOf(holder, nil)
+	}
+	return err
 }

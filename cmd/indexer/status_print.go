@@ -35,11 +35,14 @@ func (o overview) print(out io.Writer) error {
 			_, err = fmt.Fprintf(out, "  %s  %s/%d at offset %d  %s\n", l.At.UTC().Format(time.RFC3339), l.Topic, l.Partition, l.Offset, l.Reason)
 		}
 	}
-	if o.Lock != nil {
-		_, err = fmt.Fprintf(out, "the indices are locked since %s for %s, by %s\n", o.Lock.Since.Format(time.RFC3339), o.Lock.Command, o.Lock.Owner)
-	}
 	for _, rebuild := range o.Rebuilds {
 		_, err = fmt.Fprintln(out, rebuild)
+	}
+	for _, drift := range o.Drift {
+		_, err = fmt.Fprintln(out, drift)
+	}
+	if l := o.Lock; l != nil {
+		_, err = fmt.Fprintf(out, "locked for %s since %s, by %s\n", l.Command, l.Since.Format(time.RFC3339), l.Owner)
 	}
 	for _, problem := range o.Problems {
 		_, err = fmt.Fprintln(out, "problem:", problem)

@@ -157,7 +157,7 @@ func TestSourceRoundTrip(t *testing.T) {
 func TestParseSource(t *testing.T) {
 	for name, tt := range map[string]struct{ source, want, err string }{
 		"foreign document": {`{"title":"x"}`, `{"title":"x","version":0,"_sync":{"format":1}}`, ""},
-		"newer format":     {`{"_sync":{"format":2}}`, "", "_sync has format 2, this program knows up to 1: update it"},
+		"newer format":     {`{"_sync":{"format":2}}`, "", "written by a newer program, update this one: _sync has format 2, this one knows up to 1"},
 		"not an object":    {`[]`, "", "document is not a JSON object"},
 		"cut":              {`{"title":"x"`, "", "unexpected EOF"},
 		"short order":      {`{"_sync":{"seen":[1]}}`, "", "an order has 3 numbers, not 1"},

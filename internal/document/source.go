@@ -22,6 +22,9 @@ const (
 // was written by a newer program and is refused instead of guessed at.
 const Format = 1
 
+// ErrNewer is why a document can't be read that a newer program wrote.
+var ErrNewer = errors.New("written by a newer program, update this one")
+
 // AppendSource appends s as an OpenSearch _source: the fields as published,
 // "version", and "_sync" with all that a later Join needs:
 //
@@ -155,7 +158,7 @@ func ParseSource(source []byte) (State, error) {
 
 func (s State) withSync(meta syncMember) (State, error) {
 	if meta.Format > Format {
-		return State{}, fmt.Errorf("%s has format %d, this program knows up to %d: update it", SyncField, meta.Format, Format)
+		return State{}, fmt.Errorf("%w: %s has format %d, this one knows up to %d", ErrNewer, SyncField, meta.Format, Format)
 	}
 	s.Seen, s.Floor, s.DeletedAt = meta.Seen, meta.Floor, meta.DeletedAt
 	for i := range s.Fields {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -35,6 +36,16 @@ func (c Config) Path() string {
 		return c.Dir
 	}
 	return os.TempDir()
+}
+
+// WorkingDirs returns the directories in Path that hold working files, of runs that are
+// under way or were killed. Other users' are named too.
+func (c Config) WorkingDirs() ([]string, error) {
+	dirs, err := filepath.Glob(filepath.Join(c.Path(), scratchPrefix+"*"))
+	if err != nil {
+		return nil, fmt.Errorf("look for working files in %s: %w", c.Path(), err)
+	}
+	return dirs, nil
 }
 
 // Free returns how many bytes of Path's file system this user may still write.

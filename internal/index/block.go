@@ -10,7 +10,7 @@ import (
 
 // BlockWrites keeps writes from an index and returns when none is under way in it
 // any more: each that came before has ended, each that comes later is refused with
-// 403, which is a Retry. It tries until it succeeds, is refused, or ctx ends.
+// 403, which is a Retry. Nothing gets into an index that is gone, either. It tries until it succeeds, is refused, or ctx ends.
 func (c *Client) BlockWrites(ctx context.Context, index string) error {
 	const pause = 500 * time.Millisecond
 	for {
@@ -18,7 +18,9 @@ func (c *Client) BlockWrites(ctx context.Context, index string) error {
 			Acknowledged bool `json:"shards_acknowledged"`
 		}
 		block := opensearchapi.IndicesAddBlockRequest{Index: []string{index}, Block: "write"}
-		if err := c.ask(ctx, block, &answer); err != nil {
+		if err := c.ask(ctx, block, &answer); isMissing(err) {
+			return nil
+		} else if err != nil {
 			return fmt.Errorf("block writes to index %s: %w", index, err)
 		}
 		if answer.Acknowledged {

@@ -124,12 +124,12 @@ func (c *Client) send(ctx context.Context, req opensearchapi.Request) (answer, e
 		if wayOut := distrust(err); wayOut != "" {
 			return answer{}, &trustError{err: err, wayOut: wayOut}
 		}
-		return answer{}, fmt.Errorf("ask OpenSearch: %w", err)
+		return answer{}, fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to the end
 	var body bytes.Buffer
 	if _, err := body.ReadFrom(res.Body); err != nil {
-		return answer{}, fmt.Errorf("read OpenSearch's answer: %w", err)
+		return answer{}, fmt.Errorf("%w: read its answer: %w", errUnanswered, err)
 	}
 	return answer{status: res.StatusCode, body: body.Bytes()}, nil
 }

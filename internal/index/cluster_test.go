@@ -25,7 +25,7 @@ func realConfig(t *testing.T) Config {
 		Shards:          1,
 		RefreshInterval: 500 * time.Millisecond,
 
-		TombstoneRetention: time.Hour,
+		TombstoneRetention: time.Hour, LockTTL: 30 * time.Second,
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,9 @@
 package index
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -65,6 +67,19 @@ func (f fault) words() string {
 // capped cuts text after maxWords bytes, between two characters.
 func capped(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxWords)], "")
+}
+
+// errUnanswered is the error of a request to which no whole answer came.
+var errUnanswered = errors.New("ask OpenSearch")
+
+// Passes tells whether a request that failed may succeed by waiting: it was not
+// answered, or OpenSearch could not serve it just then.
+func Passes(err error) bool {
+	var refusal *serverError
+	if errors.As(err, &refusal) {
+		return refusal.status == http.StatusTooManyRequests || refusal.status >= http.StatusBadGateway
+	}
+	return errors.Is(err, errUnanswered)
 }
 
 // serverError is the answer to a request that the server refused.

@@ -126,11 +126,16 @@ func (c *Client) makeLockIndex(ctx context.Context) error {
 		}},
 		"mappings": map[string]any{"dynamic": false},
 	})}, nil)
-	var refusal *serverError
-	if errors.As(err, &refusal) && refusal.fault.has("resource_already_exists_exception") {
+	if isTaken(err) {
 		return nil
 	}
 	return err
+}
+
+// isTaken reports whether an index was not made because there is one of that name.
+func isTaken(err error) bool {
+	var refusal *serverError
+	return errors.As(err, &refusal) && refusal.fault.has("resource_already_exists_exception")
 }
 
 func isConflict(err error) bool {

@@ -41,25 +41,30 @@ func loadSettings() map[string]any {
 	}
 }
 
-// CreateNext makes an index named after the time at, from the template, with its
-// private alias and its origin in the same request, so none ever stands without
-// them. Script and template are stored first, as by [Client.Setup]; a template that
-// would lose data, and a name that is taken, are errors.
+// CreateNext makes an index from the template, with its private alias and its origin
+// in the same request, so none ever stands without them. It is named after the time
+// at, or after the first second behind that whose name is free, as a setup may just
+// have taken it. Script and template are stored first, as by [Client.Setup]; a
+// template that would lose data is an error.
 func (c *Client) CreateNext(ctx context.Context, entity document.Entity, at time.Time, origin Origin) (Next, error) {
 	if err := c.prepare(ctx, entity); err != nil {
 		return Next{}, err
 	}
-	n := c.names(entity)
-	name := n.Index(at)
-	create := opensearchapi.IndicesCreateRequest{Index: name, Body: encoded(map[string]any{
-		"settings": loadSettings(),
-		"mappings": map[string]any{"_meta": map[string]any{originMember: origin}}, // merges with the template's own
-		"aliases":  map[string]any{n.next(name): map[string]any{}},
-	})}
-	if err := c.ask(ctx, create, nil); err != nil {
-		return Next{}, fmt.Errorf("create index %s: %w", name, err)
+	for n := c.names(entity); ; at = at.Add(time.Second) {
+		name := n.Index(at)
+		create := opensearchapi.IndicesCreateRequest{Index: name, Body: encoded(map[string]any{
+			"settings": loadSettings(),
+			"mappings": map[string]any{"_meta": map[string]any{originMember: origin}}, // merges with the template's own
+			"aliases":  map[string]any{n.next(name): map[string]any{}},
+		})}
+		switch err := c.ask(ctx, create, nil); {
+		case isTaken(err):
+			continue
+		case err != nil:
+			return Next{}, fmt.Errorf("create index %s: %w", name, err)
+		}
+		return c.nextNamed(ctx, entity, name)
 	}
-	return c.nextNamed(ctx, entity, name)
 }
 
 // prepare brings what a new index is made from, and written with, up to date.
@@ -111,32 +116,45 @@ func (c *Client) Adopt(ctx context.Context, entity document.Entity, index string
 	return c.nextNamed(ctx, entity, index)
 }
 
-// Release takes Adopt back: no more writes are allowed, and the private alias goes.
-// It refuses an index that is live, and may be repeated after an error.
+// Release takes Adopt back: the private alias goes, and no more writes are allowed.
+// It refuses an index that is live, and may be repeated after an error. The alias
+// goes in one step with the check that another index is live, and a swap needs it: so
+// one that is still on its way either made this fail, or will fail.
 func (c *Client) Release(ctx context.Context, next Next) error {
 	_, s, err := c.ownIndices(ctx, next.Entity)
 	if err != nil {
 		return err
 	}
-	if now := s.of(next.Index); now == StandingLive {
+	now := s.of(next.Index)
+	if now == StandingLive {
 		return fmt.Errorf("release index %s: it is %s", next.Index, now)
 	}
-	if err := c.BlockWrites(ctx, next.Index); err != nil {
-		return err
+	if now == StandingNext {
+		actions := []aliasAction{removeAlias(next.Index, next.Alias)}
+		if s.target != "" {
+			actions = append(actions, stillLive(s.names, s.target)...)
+		}
+		if err := c.updateAliases(ctx, actions...); err != nil {
+			return fmt.Errorf("release index %s: %w", next.Index, err)
+		}
 	}
-	err = c.updateAliases(ctx, removeAlias(next.Index, next.Alias))
-	if err != nil && !isMissing(err) {
-		return fmt.Errorf("release index %s: %w", next.Index, err)
-	}
-	return nil
+	return c.BlockWrites(ctx, next.Index)
 }
 
 // Live returns the index behind both aliases of an entity with how it came to be;
-// an empty name where none is.
+// an empty name where neither alias stands. Aliases that stand otherwise are an error,
+// as is an index that has the name of one: nothing can be swapped there.
 func (c *Client) Live(ctx context.Context, entity document.Entity) (string, Origin, error) {
 	found, s, err := c.ownIndices(ctx, entity)
-	if err != nil || !s.isBehindBoth(s.target) {
+	if err != nil || len(s.obstacles)+len(s.read)+len(s.write) == 0 {
 		return "", Origin{}, err
+	}
+	if !s.isBehindBoth(s.target) {
+		var problems []error
+		for _, problem := range s.problems() {
+			problems = append(problems, errors.New(problem.String()))
+		}
+		return "", Origin{}, errors.Join(problems...)
 	}
 	origin, err := found[s.target].origin()
 	return s.target, origin, err

@@ -3,9 +3,7 @@ package index
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -170,19 +168,10 @@ func (s *scan) search(ctx context.Context, query map[string]any) ([]hit, error) 
 	whole := false // one shard's silence is an error, not a shorter answer
 	_, err := backoff.Retry(ctx, func() (any, error) {
 		err := s.client.ask(ctx, opensearchapi.SearchRequest{Body: encoded(query), AllowPartialSearchResults: &whole}, &answer)
-		if err != nil && !passes(err) {
+		if err != nil && !Passes(err) {
 			return nil, backoff.Permanent(err)
 		}
 		return nil, err
 	}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(scanPatience))
 	return answer.Hits.Hits, err
-}
-
-// passes tells whether a failed request may succeed by waiting.
-func passes(err error) bool {
-	var refusal *serverError
-	if !errors.As(err, &refusal) {
-		return true // no answer at all
-	}
-	return refusal.status == http.StatusTooManyRequests || refusal.status == http.StatusServiceUnavailable
 }

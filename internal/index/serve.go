@@ -13,7 +13,7 @@ import (
 // the cluster has too few nodes for all of them; "" where it has not. It may be
 // repeated after an error.
 func (c *Client) Serve(ctx context.Context, next Next) (note string, err error) {
-	simulated, err := c.simulate(ctx, next.Index)
+	simulated, err := c.simulate(ctx, next.Index, nil)
 	if err != nil {
 		return "", err
 	}

@@ -22,8 +22,8 @@ type SetupReport struct {
 
 // Step is one thing that stands now, and what Setup had to do for it.
 type Step struct {
-	Kind   string // script, template, index or alias
-	Name   string // of an alias with the index that it leads to
+	Kind   string // script, template, index, alias, field or setting
+	Name   string // of an alias with the index that it leads to, of a field or setting with its own
 	Result StepResult
 }
 
@@ -37,6 +37,7 @@ const (
 	Created   StepResult = "created"
 	Kept      StepResult = "kept"   // stood as it should
 	Mended    StepResult = "mended" // was missing or could not be used
+	Added     StepResult = "added"  // to an index that stands
 )
 
 func (r *SetupReport) add(kind, name string, result StepResult) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -56,7 +57,7 @@ func (c *Client) setupTemplate(ctx context.Context, n Names, own indexTemplate, 
 	}
 	report.add("template", n.Template, result)
 
-	simulated, err := c.simulate(ctx, n.Index(time.Now()))
+	simulated, err := c.simulate(ctx, n.Index(time.Now()), nil)
 	if err != nil {
 		return false, err
 	}
@@ -70,12 +71,13 @@ func (c *Client) setupTemplate(ctx context.Context, n Names, own indexTemplate, 
 	return len(lost) == 0, nil
 }
 
-// simulate returns what an index of that name would be made like.
-func (c *Client) simulate(ctx context.Context, index string) (template, error) {
+// simulate returns what an index of that name would be made like, with one more
+// template if there is a body.
+func (c *Client) simulate(ctx context.Context, index string, body io.Reader) (template, error) {
 	var answer struct {
 		Template template `json:"template"`
 	}
-	if err := c.ask(ctx, opensearchapi.IndicesSimulateIndexTemplateRequest{Name: index}, &answer); err != nil {
+	if err := c.ask(ctx, opensearchapi.IndicesSimulateIndexTemplateRequest{Name: index, Body: body}, &answer); err != nil {
 		return template{}, fmt.Errorf("simulate the templates for index %q: %w", index, err)
 	}
 	return answer.Template, nil

@@ -32,6 +32,8 @@ func (c *Client) Swap(ctx context.Context, swaps []Swap) error {
 	var actions []aliasAction
 	for _, swap := range swaps {
 		n := c.names(swap.To.Entity)
+		// It changes nothing, but what was taken back meanwhile must not go live.
+		actions = append(actions, removeAlias(swap.To.Index, swap.To.Alias), addAlias(swap.To.Index, swap.To.Alias))
 		if swap.From != "" {
 			actions = append(actions, removeAlias(swap.From, n.Read), removeAlias(swap.From, n.Write))
 		}

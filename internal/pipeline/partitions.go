@@ -182,7 +182,7 @@ func (m *Machine) pauseOrResume(part *partition) {
 	case part.refused > 0:
 		why = "the broker refuses a dead letter: " + part.refusal
 	case part.slow:
-		why = "its records wait for too long"
+		why = "its records wait for too long; it is read again by itself once they end"
 	}
 	was := part.paused
 	part.paused = why

@@ -1,9 +1,13 @@
 package pipeline
 
 import (
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
@@ -66,3 +70,73 @@ func TestWhatEndsBehindAStuckDocumentIsForgotten(t *testing.T) {
 }
 
 func retryOf(reason string) index.Outcome { return index.Outcome{Result: index.Retry, Reason: reason} }
+
+// While the index of one entity takes nothing, each of its partitions is paused as
+// soon as it holds more than its share, and not a look later: together they would
+// leave no room for the other entity's.
+func TestAStalledIndexLeavesRoomForTheOthers(t *testing.T) {
+	b := newBench(t)
+	const each = 6 // partitions of each entity
+	var posts, artists []record.Partition
+	for id := range int32(each) {
+		posts = append(posts, record.Partition{Topic: "post.created", ID: id})
+		artists = append(artists, record.Partition{Topic: "artist.created", ID: id})
+	}
+	for _, part := range slices.Concat(posts, artists) {
+		b.step(Assign{Partitions: []Start{{Partition: part}}})
+	}
+	share := b.m.cfg.budget() / (2 * (2*each + 1))
+	blocked := func(writes []Write) (paused []Pause) {
+		for len(writes) > 0 {
+			w := writes[0]
+			retries := make([]index.Outcome, len(w.Actions))
+			for i := range retries {
+				retries[i] = retryOf(index.ReasonBlocked)
+			}
+			effects := b.answer(w, retries...)
+			paused, writes = append(paused, all[Pause](effects)...), append(writes[1:], all[Write](effects)...)
+		}
+		return paused
+	}
+	b.bring(document.Artist, artists[0], 100)
+	blocked(all[Write](b.wait(b.m.cfg.MaxWait)))
+	if paused := blocked(all[Write](b.wait(2 * time.Second))); paused != nil {
+		t.Fatalf("a partition with next to nothing is paused: %v", paused)
+	}
+	for _, part := range artists {
+		// No time passes: the next regular look would be too late.
+		effects := b.bring(document.Artist, part, share+1)
+		if p := only[Pause](b, effects); p.Partition != part {
+			t.Fatalf("%v is paused for what %v holds", p.Partition, part)
+		}
+		blocked(all[Write](effects))
+		if !b.m.Room() {
+			t.Fatalf("no room with %d of %d partitions blocked", part.ID+1, each)
+		}
+	}
+	for _, part := range posts {
+		effects := append(b.bring(document.Post, part, 100), b.wait(b.m.cfg.MaxWait)...)
+		for _, w := range all[Write](effects) {
+			if w.Actions[0].Entity == document.Post {
+				b.answer(w, result(index.Written))
+			} else {
+				blocked([]Write{w})
+			}
+		}
+	}
+	if len(b.ended) != each {
+		t.Errorf("posts that ended while artists are blocked: %v", b.ended)
+	}
+}
+
+// bring brings one record of size bytes, prepared as a good change of a document of
+// its own.
+func (b *bench) bring(entity document.Entity, part record.Partition, size int) []Effect {
+	b.Helper()
+	b.next++
+	effects := b.step(Receive{Records: []record.Record{{Partition: part, Offset: b.next, Value: make([]byte, size)}}})
+	return append(effects, b.step(Prepared{Batch: only[Prepare](b, effects).Batch, Results: []Preparation{{Change: handlers.Change{
+		Key:   document.Key{Entity: entity, ID: part.String() + strconv.FormatInt(b.next, 10)},
+		State: document.Upsert(document.UpsertOrder(b.next, 1, 1), nil),
+	}}}})...)
+}

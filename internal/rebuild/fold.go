@@ -89,7 +89,8 @@ func (b *Rebuild) sow(page []index.Stored) error {
 	entries := make([]fold.Entry, 0, len(page))
 	for _, doc := range page {
 		if doc.Err != nil {
-			return fmt.Errorf("read document %s: %w", doc.Key, doc.Err)
+			// Err may quote the document.
+			return fmt.Errorf("document %s was not written by this program, or by a newer one; remove it, or run `indexer verify --repair`", doc.Key)
 		}
 		entries = append(entries, fold.Entry{Key: doc.Key, State: doc.State})
 	}

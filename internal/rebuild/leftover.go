@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -33,7 +34,9 @@ func (b *Rebuild) Finish(ctx context.Context) error {
 		b.Logger.Warn().Str("index", next.Index).Str("owner", next.Origin.Owner).Msg("finish an earlier rebuild")
 		earlier := b.resumed(next)
 		earlier.swapped = true
-		if err := earlier.steps(ctx, step{PhaseBlock, earlier.block}, step{PhaseDrain, earlier.drain}); err != nil {
+		err := earlier.steps(ctx, step{PhaseBlock, earlier.block}, step{PhaseDrain, earlier.drain})
+		b.report.add(earlier.Report())
+		if err != nil {
 			return fmt.Errorf("finish the rebuild of %s: %w", next.Index, err)
 		}
 		b.report.note("finished " + next.Index + ", which an earlier rebuild had put into place")
@@ -57,6 +60,7 @@ func (b *Rebuild) Abort(ctx context.Context) error {
 	}
 	for _, next := range left {
 		if next.Live {
+			b.report.note(next.String())
 			continue
 		}
 		if err := b.takeBack(ctx, next); err != nil {
@@ -67,10 +71,12 @@ func (b *Rebuild) Abort(ctx context.Context) error {
 	return nil
 }
 
-// takeBack removes an index that has not gone live.
+// takeBack removes an index that has not gone live. One that was kept is kept again,
+// also where a rollback died while it adopted it: its origin is then that of before.
 func (b *Rebuild) takeBack(ctx context.Context, next index.Next) error {
 	undo := b.Client.DropNext
-	if next.Origin.Kept {
+	made := next.Origin.State == index.OriginLoading || next.Origin.State == index.OriginSwapping
+	if next.Origin.Kept || !made {
 		undo = b.Client.Release
 	}
 	if err := undo(ctx, next); err != nil {
@@ -87,6 +93,11 @@ func (b *Rebuild) Rollback(ctx context.Context) error {
 	if err := b.tidy(ctx); err != nil {
 		return err
 	}
+	for _, entity := range b.options.Entities { // all can, or none is touched
+		if _, _, err := b.wayBack(ctx, entity); err != nil {
+			return err
+		}
+	}
 	for _, entity := range b.options.Entities {
 		if err := b.rollback(ctx, entity); err != nil {
 			return fmt.Errorf("put back the %ss: %w", entity, err)
@@ -95,13 +106,30 @@ func (b *Rebuild) Rollback(ctx context.Context) error {
 	return nil
 }
 
+// wayBack returns the live index of an entity, and how it came to be, where the one
+// that it has replaced is kept.
+func (b *Rebuild) wayBack(ctx context.Context, entity document.Entity) (live string, origin index.Origin, err error) {
+	const anew = "`indexer rebuild` makes one anew"
+	live, origin, err = b.Client.Live(ctx, entity)
+	switch {
+	case err != nil:
+		return "", origin, err
+	case live == "":
+		return "", origin, &RefusedError{What: fmt.Sprintf("the %ss have no index", entity), WayOut: anew}
+	case origin.Previous == "":
+		return "", origin, &RefusedError{What: fmt.Sprintf("no index was replaced by %s", live), WayOut: anew}
+	}
+	kept, err := b.Client.Kept(ctx, entity)
+	if err == nil && !slices.ContainsFunc(kept, func(k index.KeptIndex) bool { return k.Index == origin.Previous }) {
+		err = &RefusedError{What: fmt.Sprintf("%s, which %s replaced, was not kept", origin.Previous, live), WayOut: anew}
+	}
+	return live, origin, err
+}
+
 func (b *Rebuild) rollback(ctx context.Context, entity document.Entity) error {
-	live, origin, err := b.Client.Live(ctx, entity)
+	live, origin, err := b.wayBack(ctx, entity)
 	if err != nil {
 		return err
-	}
-	if origin.Previous == "" {
-		return &RefusedError{What: fmt.Sprintf("no index was replaced by %s", live), WayOut: "`indexer rebuild` makes one anew"}
 	}
 	next, err := b.Client.Adopt(ctx, entity, origin.Previous, index.Origin{
 		State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Joined: origin.Committed, Began: time.Now(),

@@ -30,7 +30,11 @@ func (b *Rebuild) load(ctx context.Context) error {
 		return err
 	}
 	for _, next := range b.nexts {
-		note, err := b.Client.Serve(ctx, next)
+		var note string
+		err := b.insist(ctx, "make "+next.Index+" ready", func() (err error) {
+			note, err = b.Client.Serve(ctx, next)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("make %s ready: %w", next.Index, err)
 		}
@@ -159,7 +163,7 @@ func (b *Rebuild) write(ctx context.Context, next index.Next, batch []index.Acti
 
 // verifyCount makes sure that the index holds what was loaded.
 func (b *Rebuild) verifyCount(ctx context.Context, next index.Next, counted *loaded) error {
-	visible, tombstones, err := b.Client.Count(ctx, next.Index)
+	visible, tombstones, err := b.count(ctx, next.Index)
 	if err != nil {
 		return err
 	}

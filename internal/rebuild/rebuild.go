@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -48,8 +49,10 @@ type Log interface {
 
 // Letters are the dead letters of events that an index refuses.
 type Letters interface {
-	// Known tells that the record is a dead letter already.
+	// Known tells that the record was a dead letter at the last Refresh.
 	Known(r *record.Record) bool
+	// Refresh looks anew which records are dead letters.
+	Refresh(ctx context.Context) error
 	// Send writes a dead letter, as [pipeline.Deliver] does.
 	Send(letter pipeline.Letter, done func(error))
 }
@@ -155,8 +158,10 @@ func (b *Rebuild) Run(ctx context.Context) error {
 
 // Report says what was done until now.
 func (b *Rebuild) Report() Report {
-	b.refused.tell(&b.report)
-	return b.report
+	report := b.report
+	report.Reasons, report.Seconds = maps.Clone(report.Reasons), maps.Clone(report.Seconds)
+	report.add(b.refused.told())
+	return report
 }
 
 // steps runs one step after the other, until one fails.
@@ -184,8 +189,8 @@ func (b *Rebuild) close(ctx context.Context, failure error) error {
 		b.report.FoldBytes = b.fold.Stats().Disk
 		errs = append(errs, b.fold.Close())
 	}
-	if failure == nil || b.swapped {
-		return errors.Join(errs...)
+	if failure == nil || b.swapped || errors.Is(context.Cause(ctx), index.ErrLockLost) {
+		return errors.Join(errs...) // what is left is that of whoever has the lock now
 	}
 	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)

@@ -1,6 +1,8 @@
 package rebuild
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +20,9 @@ type Report struct {
 	Tombstones int64            `json:"tombstones"`    // loaded
 	Expired    int64            `json:"expired"`       // tombstones that were not needed any more
 	CaughtUp   int64            `json:"caught_up"`     // events that were joined after the fold
+	// Piecemeal is of entities that OpenSearch refused as a whole, and that were
+	// joined event by event. Entities = Documents + Tombstones + Expired + Piecemeal.
+	Piecemeal int64 `json:"piecemeal"`
 	// RejectedCount is of events that OpenSearch has refused; Rejected names the
 	// first hundred.
 	RejectedCount int64             `json:"rejected_count"`
@@ -54,6 +59,7 @@ func newReport() Report {
 // add takes in the report of a part.
 func (r *Report) add(part Report) {
 	r.Events += part.Events
+	r.Piecemeal += part.Piecemeal
 	r.CaughtUp += part.CaughtUp
 	r.RejectedCount += part.RejectedCount
 	r.Rejected = append(r.Rejected, part.Rejected...)
@@ -93,7 +99,10 @@ type refusals struct {
 	bad       map[string]int64 // broken records, by reason
 }
 
-const listedRefusals = 100
+const (
+	listedRefusals = 100
+	judgedRefusals = 10_000 // of which it is found out whether they have become dead letters
+)
 
 func (r *refusals) document(key document.Key, out index.Outcome) {
 	r.mu.Lock()
@@ -119,17 +128,27 @@ func (r *refusals) event(e Refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
-	if len(r.events) < listedRefusals {
+	if len(r.events) < judgedRefusals {
 		r.events = append(r.events, e)
 	}
 }
 
-// tell puts what was collected into the report.
-func (r *refusals) tell(report *Report) {
+// drop forgets the events that known tells.
+func (r *refusals) drop(known func(Refusal) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	report.RejectedCount, report.Rejected = r.count, append([]Refusal{}, r.events...)
-	for reason, n := range r.bad {
-		report.Reasons[reason] = n
-	}
+	before := len(r.events)
+	r.events = slices.DeleteFunc(r.events, known)
+	r.count -= int64(before - len(r.events))
+}
+
+// told returns what was collected as a report of its own.
+func (r *refusals) told() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := newReport()
+	report.RejectedCount, report.Rejected = r.count, r.events[:min(len(r.events), listedRefusals)]
+	report.Piecemeal = int64(len(r.documents))
+	maps.Copy(report.Reasons, r.bad)
+	return report
 }

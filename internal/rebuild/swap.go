@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -26,15 +27,18 @@ func (b *Rebuild) swap(ctx context.Context) error {
 		next := &b.nexts[i]
 		next.Origin.State, next.Origin.Swapped = index.OriginSwapping, time.Now()
 		next.Origin.Joined, next.Origin.Committed = b.joined, committed
-		if err := b.Client.SetOrigin(ctx, next.Index, next.Origin); err != nil {
+		err := b.insist(ctx, "note the end in "+next.Index, func() error { return b.Client.SetOrigin(ctx, next.Index, next.Origin) })
+		if err != nil {
 			return fmt.Errorf("note in %s how far it is: %w", next.Index, err)
 		}
 		swaps[i] = index.Swap{From: next.Origin.Previous, To: *next}
 	}
-	if err := b.Lock.Check(ctx); err != nil {
-		return err
-	}
-	err = b.insist(ctx, "move the aliases", func() error { return b.Client.Swap(ctx, swaps) })
+	err = b.insist(ctx, "move the aliases", func() error {
+		if err := b.Lock.Check(ctx); err != nil {
+			return err
+		}
+		return b.Client.Swap(ctx, swaps)
+	})
 	if err != nil {
 		return err
 	}
@@ -49,7 +53,12 @@ func (b *Rebuild) swap(ctx context.Context) error {
 func (b *Rebuild) block(ctx context.Context) error {
 	for _, next := range b.nexts {
 		if old := next.Origin.Previous; old != "" {
-			err := b.insist(ctx, "block writes to "+old, func() error { return b.Client.BlockWrites(ctx, old) })
+			err := b.insist(ctx, "block writes to "+old, func() error {
+				if err := b.Lock.Check(ctx); err != nil {
+					return err // somebody may have put the old index back
+				}
+				return b.Client.BlockWrites(ctx, old)
+			})
 			if err != nil {
 				return err
 			}
@@ -79,7 +88,8 @@ func (b *Rebuild) drain(ctx context.Context) error {
 	return nil
 }
 
-// insist tries until it succeeds, ctx ends, or the trouble can't pass.
+// insist tries until it succeeds, ctx ends, or the trouble can't pass. Behind the
+// swap any may, as somebody can mend it, and what serves is not complete without.
 func (b *Rebuild) insist(ctx context.Context, what string, do func() error) error {
 	wait := backoff.NewExponentialBackOff()
 	for {
@@ -87,7 +97,7 @@ func (b *Rebuild) insist(ctx context.Context, what string, do func() error) erro
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil || errors.Is(err, index.ErrMoved):
+		case ctx.Err() != nil, errors.Is(err, index.ErrMoved), errors.Is(err, index.ErrLockLost), !b.swapped && !index.Passes(err):
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		b.Logger.Warn().Err(err).Msg(what + "; trying again")
@@ -107,11 +117,16 @@ func (b *Rebuild) bigEnough(ctx context.Context) error {
 		if b.options.AcceptFewer || next.Origin.Previous == "" {
 			continue
 		}
-		before, _, err := b.Client.Count(ctx, next.Origin.Previous)
+		before, _, err := b.count(ctx, next.Origin.Previous)
 		if err != nil {
 			return err
 		}
-		after, _, err := b.Client.Count(ctx, next.Index)
+		// All that was counted is in the log by now: what was written since the catch-up
+		// is no lack, of which few documents make 5 %.
+		if err := b.catchUp(ctx); err != nil {
+			return err
+		}
+		after, _, err := b.count(ctx, next.Index)
 		if err != nil {
 			return err
 		}
@@ -125,12 +140,26 @@ func (b *Rebuild) bigEnough(ctx context.Context) error {
 	return nil
 }
 
-// clean removes replaced indices but the newest ones.
+// count is Client.Count for a cluster that is busy.
+func (b *Rebuild) count(ctx context.Context, name string) (visible, tombstones int64, err error) {
+	err = b.insist(ctx, "count the documents of "+name, func() (err error) {
+		visible, tombstones, err = b.Client.Count(ctx, name)
+		return err
+	})
+	return visible, tombstones, err
+}
+
+// clean removes replaced indices but the newest ones. The one that was live counts
+// as the newest, though after a rollback it is not: it is the way back.
 func (b *Rebuild) clean(ctx context.Context) error {
 	for _, next := range b.nexts {
 		kept, err := b.Client.Kept(ctx, next.Entity)
 		if err != nil {
 			return err
+		}
+		wayBack := slices.IndexFunc(kept, func(k index.KeptIndex) bool { return k.Index == next.Origin.Previous })
+		if wayBack > 0 {
+			kept = slices.Insert(slices.Delete(slices.Clone(kept), wayBack, wayBack+1), 0, kept[wayBack])
 		}
 		for _, old := range kept[min(b.options.Keep, len(kept)):] {
 			if err := b.Lock.Check(ctx); err != nil {

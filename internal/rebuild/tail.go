@@ -3,6 +3,8 @@ package rebuild
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
@@ -11,25 +13,27 @@ import (
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
-// The catch-up ends when so few records are left, which the drain joins in a moment,
-// or after so many rounds, where events come faster than they can be joined.
+// The catch-up goes on while each round leaves clearly less than the one before, and
+// more than the drain joins in a moment. What is published during a round is joined
+// by the next, so the rounds shrink to what their own beginning and end let through,
+// or never shrink where events come faster than they can be joined.
 const (
-	littleLeft = 1000
-	mostRounds = 30
+	littleLeft  = 1000
+	clearlyLess = 0.8
 )
 
 // catchUp joins what was published since the new indices hold what they hold.
 func (b *Rebuild) catchUp(ctx context.Context) error {
-	for range mostRounds {
+	for before := int64(math.MaxInt64); ; {
 		left, err := b.advance(ctx)
 		if err != nil {
 			return err
 		}
-		if left <= littleLeft {
-			break
+		if left <= littleLeft || float64(left) > float64(before)*clearlyLess {
+			return b.judgeRefusals(ctx)
 		}
+		before = left
 	}
-	return b.judgeRefusals()
 }
 
 // advance joins the log up to its present end, and returns how much that was.
@@ -61,16 +65,21 @@ func (b *Rebuild) intact(tail []stream.Range) error {
 		next[p.Partition] = p
 	}
 	for _, r := range tail {
-		p, known := next[r.Partition]
-		if !known || p.TopicID != r.TopicID || r.From <= p.Next {
+		var from int64 // of a new log, all
+		if p, known := next[r.Partition]; known && (p.TopicID == r.TopicID || p.TopicID == "" || r.TopicID == "") {
+			from = p.Next
+		}
+		if r.From <= from {
 			continue
 		}
-		gap := fmt.Errorf("the log of %s was cut from offset %d to %d before it was read", r.Partition, p.Next, r.From)
-		if !b.swapped {
-			return gap
+		gap := fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", r.Partition, from, r.From)
+		if !b.swapped && !b.options.AcceptTruncated {
+			return &RefusedError{What: gap, WayOut: "--accept-truncated does without what is gone"}
 		}
-		b.Logger.Error().Err(gap).Msg("events were lost; run `indexer verify`")
-		b.report.note(gap.Error())
+		if !slices.Contains(b.report.Notes, gap) {
+			b.Logger.Error().Msg(gap + "; run `indexer verify`")
+			b.report.note(gap)
+		}
 	}
 	return nil
 }
@@ -124,9 +133,20 @@ func (b *Rebuild) deliver(letter pipeline.Letter, done func(error)) {
 }
 
 // judgeRefusals keeps a new index from going live that refuses what is not yet a
-// dead letter, since nobody would learn of it.
-func (b *Rebuild) judgeRefusals() error {
-	if n := b.refused.count; n > 0 && !b.options.AcceptRejected {
+// dead letter, since nobody would learn of it. What the live index refuses too has
+// become one meanwhile.
+func (b *Rebuild) judgeRefusals(ctx context.Context) error {
+	if b.refused.count == 0 || b.options.AcceptRejected {
+		return nil
+	}
+	if err := b.Letters.Refresh(ctx); err != nil {
+		return fmt.Errorf("look which events are dead letters: %w", err)
+	}
+	b.refused.drop(func(e Refusal) bool {
+		at := record.Partition{Topic: e.Topic, ID: e.Partition}
+		return b.Letters.Known(&record.Record{Partition: at, Offset: e.Offset})
+	})
+	if n := b.refused.count; n > 0 {
 		return &RefusedError{
 			What:   fmt.Sprintf("OpenSearch refuses %d events in the new index that are no dead letters yet", n),
 			WayOut: "mend the template, or make them dead letters with --accept-rejected",

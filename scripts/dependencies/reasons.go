@@ -43,12 +43,11 @@ func reasons() map[string]string {
 		"github.com/aws/aws-sdk-go-v2":                     "credentials for SigV4",
 		"github.com/aws/smithy-go":                         "keeps the AWS SDK's own log quiet",
 		"github.com/jedib0t/go-pretty/v6":                  "tables of `status`",
-		"github.com/prometheus/client_model":               "reading metrics in tests and benchmarks",
-		"github.com/prometheus/common":                     "reading metrics in tests and benchmarks",
 		"go.opentelemetry.io/contrib/exporters/autoexport": "traces: the exporter that the OTEL_* variables name",
 		"go.opentelemetry.io/otel":                         "traces: attributes, W3C context in headers",
 		"go.opentelemetry.io/otel/sdk":                     "traces: batches, sampling, the process's description",
 		"go.opentelemetry.io/otel/trace":                   "traces: spans",
+		"github.com/prometheus/client_model":               "tests: reading metrics",
 		"pgregory.net/rapid":                               "tests: properties over random histories",
 	}
 }

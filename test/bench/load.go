@@ -30,7 +30,7 @@ func workloads() []workload {
 	return []workload{
 		{"produced", "as `produce --count` invents: 60% created, 35% updated, 5% deleted", nil},
 		{"fresh", "created only: each event is a new document", fresh},
-		{"updates", "10 full versions of each document, a version of all before the next", updates},
+		{"updates", "10 full versions of each document, a version of all before the next", updates(10)},
 	}
 }
 
@@ -96,8 +96,11 @@ type event struct {
 
 // updates takes the first version of each document from the inventor, and for the
 // later ones the contents of other documents.
-func updates(count int, seed uint64) iter.Seq2[[]byte, error] {
-	const versions = 10
+func updates(versions int) func(count int, seed uint64) iter.Seq2[[]byte, error] {
+	return func(count int, seed uint64) iter.Seq2[[]byte, error] { return versionsOf(versions, count, seed) }
+}
+
+func versionsOf(versions, count int, seed uint64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		posts, err := createdPosts(count/versions, seed)
 		if err != nil {

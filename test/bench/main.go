@@ -11,6 +11,8 @@
 //	ceiling.go  B: a plain _bulk of the documents of A into new, empty indices
 //	report.go   medians of A B A B A B, and of the ratio's two halves
 //
+// With -rebuild it measures `indexer rebuild` (rebuild.go).
+//
 // Both sides have indices made by `indexer setup` with the same settings. What a
 // run makes is removed at its end, interrupted or not (cleanup.go), but for the
 // stored merge script, which other programs on that cluster may use.
@@ -48,6 +50,8 @@ type options struct {
 	budget    time.Duration
 	indexer   string
 	json      bool
+	rebuild   bool
+	entities  int
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -60,12 +64,17 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.workloads, "workloads", "produced,fresh", "which, in this order: "+strings.Join(workloadNames(), ", "))
 	f.DurationVar(&o.budget, "budget", 4*time.Minute, "start no further round that would end after this")
 	f.StringVar(&o.indexer, "indexer", "bin/indexer", "the program to measure")
+	f.BoolVar(&o.rebuild, "rebuild", false, "measure a rebuild instead of the worker (rebuild.go)")
+	f.IntVar(&o.entities, "entities", 100_000, "with -rebuild: posts that the events are of")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON, every round included")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 || o.count < 1000 || o.rounds < 1 {
 		return o, errors.New("give flags only, at least 1000 events and at least 1 round; see -help")
+	}
+	if o.rebuild && (o.entities < 1 || o.entities > o.count) {
+		return o, errors.New("-entities: give 1 or more, and no more than -count")
 	}
 	return o, nil
 }
@@ -88,6 +97,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	ctx, cancel := context.WithTimeout(ctx, 3*o.budget)
 	defer cancel()
 
+	if o.rebuild {
+		result, err := b.runRebuild(ctx)
+		if err != nil {
+			return err
+		}
+		if o.json {
+			return writeJSON(stdout, result)
+		}
+		return result.writeText(stdout)
+	}
 	report := report{Machine: b.machine(ctx), Options: b.settings()}
 	began := time.Now()
 	for i, w := range chosen {

@@ -64,9 +64,12 @@ func (r *result) conclude() {
 	}
 }
 
-func (r *result) median(of func(round) float64) float64 {
-	values := make([]float64, len(r.Rounds))
-	for i, one := range r.Rounds {
+func (r *result) median(of func(round) float64) float64 { return median(r.Rounds, of) }
+
+// median returns the middle one of the rounds' numbers.
+func median[R any](rounds []R, of func(R) float64) float64 {
+	values := make([]float64, len(rounds))
+	for i, one := range rounds {
 		values[i] = of(one)
 	}
 	slices.Sort(values)
@@ -74,7 +77,9 @@ func (r *result) median(of func(round) float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
-func (r report) writeJSON(to io.Writer) error {
+func (r report) writeJSON(to io.Writer) error { return writeJSON(to, r) }
+
+func writeJSON(to io.Writer, r any) error {
 	if err := json.MarshalWrite(to, r, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
@@ -85,9 +90,7 @@ func (r report) writeJSON(to io.Writer) error {
 // writeText prints the report in 80 columns.
 func (r report) writeText(to io.Writer) error {
 	var b strings.Builder
-	m := r.Machine
-	fmt.Fprintf(&b, "%s, %d cores, %s, %s\nOpenSearch %s with %s of heap; load average before: %s\n\n",
-		m.System, m.Cores, humanize.IBytes(m.Memory), m.Go, m.OpenSearch, humanize.IBytes(uint64(m.Heap)), m.Load)
+	r.Machine.write(&b)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "workload\tevents\tdocs\tworker ev/s\t_bulk docs/s\tratio\tCPU µs/ev\tpeak MiB\t")
 	for _, w := range r.Workloads {
@@ -105,6 +108,11 @@ func (r report) writeText(to io.Writer) error {
 		r.Shape.Documents, r.Shape.InFlight)
 	_, err := io.WriteString(to, b.String())
 	return err
+}
+
+func (m machine) write(b *strings.Builder) {
+	fmt.Fprintf(b, "%s, %d cores, %s, %s\nOpenSearch %s with %s of heap; load average before: %s\n\n",
+		m.System, m.Cores, humanize.IBytes(m.Memory), m.Go, m.OpenSearch, humanize.IBytes(uint64(m.Heap)), m.Load)
 }
 
 // writeDetails prints what the table has no room for.

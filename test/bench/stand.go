@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/search-indexer/search-indexer/test/e2e"
+	"github.com/search-indexer/search-indexer/test/process"
 )
 
 // bench is one run of this command on the servers that the environment names.
@@ -29,13 +29,13 @@ type bench struct {
 	groups  []string
 	spaces  []string // UUIDs of indices, under which Redis remembers events
 	shape   bulkShape
+	// ceilingRefresh is OPENSEARCH_REFRESH_INTERVAL of the indices of the plain bulk;
+	// empty for the worker's.
+	ceilingRefresh string
 }
 
 // partitions is how many each topic has.
 const partitions = 12
-
-// endWait is how long a process may take to end by itself once it is told to.
-const endWait = 40 * time.Second
 
 func newBench(o options, stderr io.Writer) (*bench, error) {
 	random := make([]byte, 4)
@@ -69,8 +69,9 @@ func (b *bench) say(format string, args ...any) {
 // side is a place to write into: indices under a prefix of their own, made by
 // `indexer setup`, and a consumer group that has read nothing.
 type side struct {
-	prefix string // of indices, aliases and templates
-	group  string
+	prefix  string // of indices, aliases and templates
+	group   string
+	refresh string // OPENSEARCH_REFRESH_INTERVAL of its indices; empty for that of all
 }
 
 // newSide names a side; kind tells it apart in the server's logs.
@@ -101,7 +102,7 @@ func (b *bench) settings() map[string]string {
 func (b *bench) command(ctx context.Context, topics string, s side, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, b.options.indexer, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = endWait
+	cmd.WaitDelay = process.EndWait
 	cmd.Env = os.Environ()
 	for name, value := range b.settings() {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -110,6 +111,9 @@ func (b *bench) command(ctx context.Context, topics string, s side, args ...stri
 		"KAFKA_TOPIC_PREFIX="+topics, "KAFKA_TOPICS="+strings.Join(e2e.Topics, ","), "KAFKA_DLQ_TOPIC="+topics+"dlq",
 		"KAFKA_GROUP_ID="+s.group, "OPENSEARCH_INDEX_PREFIX="+s.prefix,
 		"HTTP_ADDR=127.0.0.1:0", "LOG_LEVEL=info", "LOG_FORMAT=json")
+	if s.refresh != "" {
+		cmd.Env = append(cmd.Env, "OPENSEARCH_REFRESH_INTERVAL="+s.refresh)
+	}
 	return cmd
 }
 

@@ -1,23 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os/exec"
-	"strings"
-	"sync"
-	"syscall"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
+	"github.com/search-indexer/search-indexer/test/process"
 )
 
 // workerRun is one run of the worker through all the events of a workload.
@@ -52,15 +41,15 @@ func (b *bench) runWorker(ctx context.Context, topics filled, s side) (workerRun
 	if err := cpu.start(ctx); err != nil {
 		return workerRun{}, err
 	}
-	w, err := b.start(ctx, topics.prefix, s)
+	p, err := process.Start(ctx, b.command(context.WithoutCancel(ctx), topics.prefix, s, "run"))
 	if err != nil {
 		return workerRun{}, err
 	}
-	run, err := w.watch(ctx, topics.events)
-	read := cpu.stop(ctx)
+	run, err := watch(ctx, p, topics.events)
+	err = errors.Join(err, cpu.stop(ctx))
 	run.Server = float64(cpu.used.Microseconds()) / float64(topics.events)
-	if err := errors.Join(err, read, w.stop()); err != nil {
-		return run, fmt.Errorf("%w\n%s", err, w.log.tail())
+	if err := p.Stop(err); err != nil {
+		return run, err
 	}
 	if run.Writes, err = b.countWrites(ctx, s); err != nil {
 		return run, err
@@ -68,41 +57,8 @@ func (b *bench) runWorker(ctx context.Context, topics filled, s side) (workerRun
 	return run, b.checkCommitted(ctx, s, topics.events)
 }
 
-// process is a running worker.
-type process struct {
-	cmd     *exec.Cmd
-	address string
-	log     *logTail
-	ended   chan error
-}
-
-// start starts a worker and waits until it tells its HTTP address. Only stop ends
-// it, not ctx: a second SIGTERM would cut its drain short, and leave it in its group.
-func (b *bench) start(ctx context.Context, topics string, s side) (*process, error) {
-	w := &process{cmd: b.command(context.WithoutCancel(ctx), topics, s, "run"), log: &logTail{}, ended: make(chan error, 1)}
-	out, in := io.Pipe()
-	w.cmd.Stderr = in
-	if err := w.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start: %w", err)
-	}
-	addresses := make(chan string, 1)
-	go w.log.follow(out, addresses)
-	go func() {
-		w.ended <- w.cmd.Wait()
-		_ = in.Close()
-	}()
-	select {
-	case w.address = <-addresses:
-		return w, nil
-	case err := <-w.ended:
-		return nil, fmt.Errorf("the worker ended by itself: %w\n%s", err, w.log.tail())
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), w.stop())
-	}
-}
-
 // watch scrapes the worker until all events have ended.
-func (w *process) watch(ctx context.Context, events int) (workerRun, error) {
+func watch(ctx context.Context, p *process.Process, events int) (workerRun, error) {
 	var first, last sample
 	peak := 0.0
 	for last.ended() < uint64(events) {
@@ -110,16 +66,11 @@ func (w *process) watch(ctx context.Context, events int) (workerRun, error) {
 		if n := last.ended(); n > 0 && n < uint64(events)*9/10 {
 			wait = scrapeElse
 		}
-		select {
-		case <-ctx.Done():
-			return workerRun{}, fmt.Errorf("%w: %d of %d events have ended", ctx.Err(), last.ended(), events)
-		case err := <-w.ended:
-			w.ended <- err
-			return workerRun{}, errors.New("the worker ended by itself")
-		case <-time.After(wait):
+		if err := p.Wait(ctx, wait); err != nil {
+			return workerRun{}, fmt.Errorf("%w: %d of %d events have ended", err, last.ended(), events)
 		}
 		var err error
-		if last, err = w.scrape(ctx); err != nil {
+		if last, err = read(ctx, p); err != nil {
 			return workerRun{}, err
 		}
 		peak = max(peak, last.resident)
@@ -139,21 +90,6 @@ func (w *process) watch(ctx context.Context, events int) (workerRun, error) {
 	}, nil
 }
 
-// stop ends the worker as an operator does.
-func (w *process) stop() error {
-	_ = w.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case err := <-w.ended:
-		if err != nil {
-			return fmt.Errorf("end the worker: %w", err)
-		}
-		return nil
-	case <-time.After(endWait):
-		_ = w.cmd.Process.Kill()
-		return fmt.Errorf("end the worker: it did not end by itself: %w", <-w.ended)
-	}
-}
-
 // sample is one scrape.
 type sample struct {
 	at       time.Time
@@ -170,47 +106,21 @@ func (s sample) ended() (n uint64) {
 	return n
 }
 
-func (w *process) scrape(ctx context.Context) (sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.address+"/metrics", http.NoBody)
+func read(ctx context.Context, p *process.Process) (sample, error) {
+	m, err := p.Scrape(ctx)
 	if err != nil {
-		return sample{}, fmt.Errorf("make request: %w", err)
+		return sample{}, err
 	}
-	req.Header.Set("Accept-Encoding", "identity") // or the worker would pack each answer
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return sample{}, fmt.Errorf("scrape the worker: %w", err)
+	s := sample{
+		at: time.Now(), consumed: uint64(m.Sum("indexer_events_consumed_total")), outcomes: map[string]uint64{},
+		cpu: m.Sum("process_cpu_seconds_total"), resident: m.Sum("process_resident_memory_bytes"),
 	}
-	defer func() { _ = resp.Body.Close() }()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(resp.Body)
-	if err != nil {
-		return sample{}, fmt.Errorf("read metrics: %w", err)
-	}
-	s := sample{at: time.Now(), outcomes: map[string]uint64{}}
-	for _, m := range families["indexer_events_consumed_total"].GetMetric() {
-		s.consumed += uint64(m.GetCounter().GetValue())
-	}
-	for _, m := range families["indexer_events_total"].GetMetric() {
-		s.outcomes[label(m, "outcome")] += uint64(m.GetCounter().GetValue())
-	}
-	for _, m := range families["process_cpu_seconds_total"].GetMetric() {
-		s.cpu = m.GetCounter().GetValue()
-	}
-	for _, m := range families["process_resident_memory_bytes"].GetMetric() {
-		s.resident = m.GetGauge().GetValue()
-	}
-	return s, nil
-}
-
-func label(m *dto.Metric, name string) string {
-	for _, pair := range m.GetLabel() {
-		if pair.GetName() == name {
-			return pair.GetValue()
+	for _, outcome := range []string{"indexed", "deleted", "stale", "duplicate", "dead", "abandoned"} {
+		if n := m.Sum("indexer_events_total", fmt.Sprintf("outcome=%q", outcome)); n > 0 {
+			s.outcomes[outcome] = uint64(n)
 		}
 	}
-	return ""
+	return s, nil
 }
 
 // checkCommitted compares the group's offsets with the events: topics begin at 0
@@ -228,36 +138,4 @@ func (b *bench) checkCommitted(ctx context.Context, s side, events int) error {
 		return fmt.Errorf("the worker has committed %d of %d events", sum, events)
 	}
 	return nil
-}
-
-// logTail keeps the last lines of a worker's log, for errors.
-type logTail struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-// follow reads the log to its end, and hands over the HTTP address once.
-func (l *logTail) follow(out io.Reader, addresses chan<- string) {
-	scanner := bufio.NewScanner(out)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		var line struct {
-			HTTP string `json:"http"`
-		}
-		if err := json.Unmarshal(bytes.Clone(scanner.Bytes()), &line); err == nil && line.HTTP != "" {
-			addresses <- line.HTTP
-		}
-		const most = 10
-		l.mu.Lock()
-		l.lines = append(l.lines, scanner.Text())
-		l.lines = l.lines[max(0, len(l.lines)-most):]
-		l.mu.Unlock()
-	}
-	_, _ = io.Copy(io.Discard, out) // after a line too long, so that the worker can go on
-}
-
-func (l *logTail) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.lines, "\n")
 }

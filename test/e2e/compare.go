@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -97,6 +98,19 @@ func CompareRuns(a, b Snapshot) []string {
 	}
 	slices.Sort(differences)
 	return differences
+}
+
+// SameJSON reports whether two JSON texts hold the same value, as [Same] does.
+func SameJSON(a, b []byte) (bool, error) {
+	var values [2]any
+	for i, text := range [][]byte{a, b} {
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber()
+		if err := dec.Decode(&values[i]); err != nil {
+			return false, fmt.Errorf("read JSON: %w", err)
+		}
+	}
+	return Same(values[0], values[1]), nil
 }
 
 // Same reports whether two JSON values are: integers by every digit, decimals

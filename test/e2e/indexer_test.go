@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ import (
 )
 
 // program is the binary under test. It is built by the first test that needs it,
-// once, with the race detector.
+// once, with the race detector unless E2E_RACE is off.
 type program struct {
 	dir   string
 	build func() error
@@ -34,7 +35,11 @@ func TestMain(m *testing.M) {
 	}
 	built = program{dir: dir}
 	built.build = sync.OnceValue(func() error {
-		out, err := exec.Command("go", "build", "-race", "-o", built.path(), "../../cmd/indexer").CombinedOutput()
+		build := []string{"build", "-race", "-o", built.path(), "../../cmd/indexer"}
+		if os.Getenv("E2E_RACE") == "off" { // it makes the program five times as slow and as large
+			build = slices.Delete(build, 1, 2)
+		}
+		out, err := exec.Command("go", build...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("build cmd/indexer: %w\n%s", err, out)
 		}
@@ -60,13 +65,15 @@ type indexer struct {
 	broker  Broker
 	prefix  string // of topics
 	index   string // prefix of indices
+	// patience is how long to wait for anything that must come.
+	patience time.Duration
 }
 
 // newIndexer returns the program on the shared stack. What it makes there is
 // removed when the test ends.
 func newIndexer(t *testing.T) *indexer {
 	t.Helper()
-	x := &indexer{t: t, broker: Broker{stack.Kafka(t)}, cluster: Cluster{firstURL(stack.OpenSearch(t))}}
+	x := &indexer{t: t, broker: Broker{stack.Kafka(t)}, cluster: Cluster{firstURL(stack.OpenSearch(t))}, patience: deadline}
 	name := stack.Name(t)
 	x.prefix, x.index = name+"-", name+"-"
 	x.env = map[string]string{
@@ -116,7 +123,7 @@ func (x *indexer) command(ctx context.Context, args ...string) *exec.Cmd {
 // run runs a command to its end, and returns its exit code and all it printed.
 func (x *indexer) run(args ...string) (code int, output string) {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.t.Context(), deadline)
+	ctx, cancel := context.WithTimeout(x.t.Context(), x.patience)
 	defer cancel()
 	cmd := x.command(ctx, args...)
 	out, err := cmd.CombinedOutput()
@@ -141,7 +148,7 @@ func (x *indexer) setup() {
 // publish writes records under the test's prefix.
 func (x *indexer) publish(records []Record) []Place {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.t.Context(), deadline)
+	ctx, cancel := context.WithTimeout(x.t.Context(), x.patience)
 	defer cancel()
 	places, err := x.broker.Publish(ctx, x.prefix, records)
 	if err != nil {
@@ -153,7 +160,7 @@ func (x *indexer) publish(records []Record) []Place {
 // snapshot reads the indices as they stand.
 func (x *indexer) snapshot() Snapshot {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.t.Context(), deadline)
+	ctx, cancel := context.WithTimeout(x.t.Context(), x.patience)
 	defer cancel()
 	got, err := x.cluster.Snapshot(ctx, x.index)
 	if err != nil {
@@ -165,7 +172,7 @@ func (x *indexer) snapshot() Snapshot {
 // letters reads the dead-letter topic.
 func (x *indexer) letters() []Letter {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.t.Context(), deadline)
+	ctx, cancel := context.WithTimeout(x.t.Context(), x.patience)
 	defer cancel()
 	letters, err := x.broker.Letters(ctx, x.env["KAFKA_DLQ_TOPIC"])
 	if err != nil {
@@ -233,7 +240,7 @@ func (x *indexer) awaitCommitted(places []Place) {
 // does not come.
 func (x *indexer) await(condition func() bool, what func() string) {
 	x.t.Helper()
-	for end := time.Now().Add(deadline); !condition(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(x.patience); !condition(); time.Sleep(50 * time.Millisecond) {
 		if x.t.Context().Err() != nil || time.Now().After(end) {
 			x.t.Fatalf("waited in vain for %s", what())
 		}

@@ -19,6 +19,10 @@ type Place struct {
 // Broker asks a Kafka cluster.
 type Broker struct{ Addresses string }
 
+// largest is the most bytes of a record that is published, above the client's default
+// of 1 MB; the topic's own bound is what counts.
+const largest = 12 << 20
+
 const brokerTimeout = 30 * time.Second
 
 // Publish writes records in their order, to the topics under prefix, and returns
@@ -26,7 +30,7 @@ const brokerTimeout = 30 * time.Second
 func (b Broker) Publish(ctx context.Context, prefix string, records []Record) ([]Place, error) {
 	producer, err := kafka.NewProducer(&kafka.ConfigMap{
 		"bootstrap.servers": b.Addresses, "enable.idempotence": true, "linger.ms": 5, "message.timeout.ms": 180_000,
-		"go.delivery.reports": true,
+		"message.max.bytes": largest, "go.delivery.reports": true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create producer: %w", err)
@@ -199,6 +203,17 @@ func (b Broker) Create(ctx context.Context, partitions int, topics ...string) er
 		})
 	}
 	return firstError(admin.CreateTopics(ctx, specs, kafka.SetAdminOperationTimeout(brokerTimeout)))
+}
+
+// Grow raises the number of partitions of a topic.
+func (b Broker) Grow(ctx context.Context, topic string, partitions int) error {
+	admin, err := b.admin()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	results, err := admin.CreatePartitions(ctx, []kafka.PartitionsSpecification{{Topic: topic, IncreaseTo: partitions}})
+	return firstError(results, err)
 }
 
 // Delete removes topics.

@@ -16,46 +16,6 @@ import (
 	"time"
 )
 
-// Rebuilds follow each other while three workers write, events come and readers
-// search; workers are killed in the middle of a swap.
-func TestRebuildUnderTraffic(t *testing.T) {
-	t.Parallel()
-	for seed := range uint64(2) {
-		t.Run(fmt.Sprintf("seed %d", seed+1), func(t *testing.T) {
-			t.Parallel()
-			x := newIndexer(t).with("KAFKA_OPTIONS=group.protocol=classic,session.timeout.ms=6000")
-			s := streams[seed+1]()
-			x.setup()
-			half := len(s.records) / 2
-			places := x.publish(s.records[:half])
-			workers := []*worker{x.start(), x.start()}
-			x.awaitCommitted(places)
-			readers := x.read("post", "artist")
-			before := x.live()
-			rest := x.publishSlowly(s.records[half:])
-			x.okRebuild("--linger", "500ms")
-			r := x.startRebuild("--linger", "1s")
-			r.awaitPhase("swap")
-			workers[0].kill()
-			r.wantExit(0)
-			workers = append(workers[1:], x.start())
-			places = append(places, rest()...)
-			x.awaitCommitted(places)
-			readers.stop()
-			x.must(s, places, true)
-			for entity, index := range x.live() {
-				if index == before[entity] {
-					t.Errorf("%s: the index is still %s", entity, index)
-				}
-			}
-			x.wantIndices(2) // the live one and the one kept
-			for _, w := range workers {
-				w.stop()
-			}
-		})
-	}
-}
-
 // A rebuild is killed in each of its phases; the next one leaves a right index and
 // nothing else.
 func TestRebuildKilled(t *testing.T) {
@@ -188,13 +148,15 @@ func (x *indexer) wantIndices(n int) {
 	}
 }
 
-// okRebuild rebuilds, which must work, and checks the report's sums.
-func (x *indexer) okRebuild(flags ...string) {
+// okRebuild rebuilds, which must work, and returns the report.
+func (x *indexer) okRebuild(flags ...string) string {
 	x.t.Helper()
 	out := x.ok(append([]string{"rebuild", "--json"}, flags...)...)
-	if report := lastLine(out); !json.Valid([]byte(report)) {
+	report := lastLine(out)
+	if !json.Valid([]byte(report)) {
 		x.t.Fatalf("rebuild --json printed %s", out)
 	}
+	return report
 }
 
 func lastLine(text string) string {
@@ -254,7 +216,7 @@ func (r *rebuilding) wantExit(code int) {
 	r.t.Helper()
 	select {
 	case <-r.ended:
-	case <-time.After(deadline):
+	case <-time.After(r.x.patience):
 		r.t.Fatalf("the rebuild does not end\n%s", r.tail())
 	}
 	if got := r.cmd.ProcessState.ExitCode(); got != code {

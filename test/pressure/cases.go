@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/test/e2e"
@@ -19,87 +18,13 @@ type trial struct {
 
 func cases(o options) map[string]trial {
 	return map[string]trial{
-		"slow":    {fmt.Sprintf("OpenSearch at a tenth of its rate, a backlog of %d MB", o.backlog/1_000_000), slow},
-		"large":   {"a record of 10 MB among normal ones", large},
-		"tiny":    {fmt.Sprintf("10,000 tiny records a second for %d s", o.seconds), tiny},
-		"hot":     {fmt.Sprintf("one entity with %d updates", o.updates), hot},
-		"blocked": {"the index of artists is blocked, posts go on", blocked},
+		"slow":     {fmt.Sprintf("OpenSearch at a tenth of its rate, a backlog of %d MB", o.backlog/1_000_000), slow},
+		"large":    {"a record of 10 MB among normal ones", large},
+		"tiny":     {fmt.Sprintf("10,000 tiny records a second for %d s", o.seconds), tiny},
+		"hot":      {fmt.Sprintf("one entity with %d updates", o.updates), hot},
+		"blocked":  {"the index of artists is blocked, posts go on", blocked},
+		"poisoned": {"a dead letter is refused, all but its partition goes on", poisoned},
 	}
-}
-
-const filler = "a song of rivers and of rain that fell on all the roofs of the old town "
-
-func post(topic string, id string, version, size int) event {
-	content := strings.Repeat(filler, size/len(filler)+1)[:size]
-	return event{topic, id, fmt.Appendf(nil, `{"event_type":%q,"version":%d,"data":{"post_id":%q,"title":"Post %s","content":%q}}`,
-		topic, version, id, id, content)}
-}
-
-// posts yields n new posts; each tenth is updated too.
-func posts(n, size int, want map[string]int64) iter.Seq[event] {
-	return func(yield func(event) bool) {
-		for i := range n {
-			id := fmt.Sprintf("p%d", i)
-			want[id] = 1
-			if !yield(post("post.created", id, 1, size)) {
-				return
-			}
-			if i%10 == 9 {
-				want[id] = 2
-				if !yield(post("post.updated", id, 2, size)) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// slow lets a worker work off a backlog while OpenSearch takes a tenth of what it
-// could, for a minute, and then all.
-func slow(ctx context.Context, s *stand, found *result) error {
-	const size, squeeze = 1000, time.Minute
-	want := map[string]int64{}
-	n := int(s.options.backlog) / (size + 110) * 10 / 11 / 10 * 10
-	total := n + n/10
-	if err := s.publish(ctx, posts(n, size, want)); err != nil {
-		return err
-	}
-	v, err := newValve(s.cluster.URL)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	w, err := s.start(ctx, v.URL, found)
-	if err != nil {
-		return err
-	}
-	began, from := time.Time{}, 0.0
-	rate := func(m e2e.Metrics) float64 { return (ended(m) - from) / time.Since(began).Seconds() }
-	full, throttled, recovered := 0.0, 0.0, time.Duration(0)
-	err = w.until(ctx, func(m e2e.Metrics) bool {
-		switch {
-		case began.IsZero() && ended(m) > 0: // the first requests warm up
-			began, from = time.Now(), ended(m)
-		case full == 0 && !began.IsZero() && time.Since(began) > 3*time.Second:
-			full = rate(m)
-			v.rate.Store(max(int64(full/10), 1))
-			began, from = time.Now(), ended(m)
-		case full > 0 && throttled == 0 && time.Since(began) > squeeze:
-			throttled = rate(m)
-			v.rate.Store(0)
-			began, from = time.Now(), ended(m)
-		case throttled > 0 && recovered == 0 && rate(m) > full/2 && ended(m)-from > full/4:
-			recovered = time.Since(began)
-		}
-		return ended(m) >= float64(total)
-	})
-	if err := w.stop(err); err != nil {
-		return err
-	}
-	found.say("events\t%d", total)
-	found.say("rate free, squeezed\t%.0f/s, %.0f/s", full, throttled)
-	found.say("at half of the free rate again\t%s after the squeeze", recovered.Round(100*time.Millisecond))
-	return errors.Join(s.checkProcess(found), s.checkCommitted(ctx, total), s.checkDocuments(ctx, "posts", want))
 }
 
 // simple publishes events, lets a worker work them off, and compares.
@@ -129,8 +54,8 @@ func large(ctx context.Context, s *stand, found *result) error {
 	const n = 2000
 	want := map[string]int64{"large": 1}
 	events := func(yield func(event) bool) {
-		for e := range posts(n, 1000, want) {
-			if !yield(e) || e.key == "p999" && e.topic == "post.created" && !yield(post("post.created", "large", 1, 10_000_000)) {
+		for e := range s.prose.posts(n, want) {
+			if !yield(e) || e.key == "p999" && e.topic == "post.created" && !yield(s.prose.post("post.created", "large", 1, 10_000_000)) {
 				return
 			}
 		}
@@ -143,7 +68,7 @@ func hot(ctx context.Context, s *stand, found *result) error {
 	want := map[string]int64{"hot": int64(n)}
 	events := func(yield func(event) bool) {
 		for i := range n {
-			if !yield(post("post.updated", "hot", i+1, 100)) {
+			if !yield(s.prose.post("post.updated", "hot", i+1, 100)) {
 				return
 			}
 		}

@@ -70,16 +70,14 @@ func blocked(ctx context.Context, s *stand, found *result) error {
 	const n = 100_000
 	want, artists := map[string]int64{}, map[string]int64{}
 	events := func(yield func(event) bool) {
-		for e := range posts(n, 1000, want) {
+		for e := range s.prose.posts(n, want) {
 			if !yield(e) {
 				return
 			}
 			if e.topic == "post.updated" {
 				continue
 			}
-			id := "a" + e.key[1:]
-			artists[id] = 1
-			if !yield(event{"artist.created", id, fmt.Appendf(nil, `{"version":1,"data":{"artist_id":%q,"bio":%q}}`, id, filler)}) {
+			if !yield(s.prose.artist("a"+e.key[1:], artists)) {
 				return
 			}
 		}

@@ -3,9 +3,10 @@
 // It fails where a result is wrong, never because something was slow: how fast
 // anything goes is up to the machine, and only printed.
 //
-//	cases.go    what is published and what is asked for, a case each
+//	cases.go    the cases; slow.go, lanes.go and poisoned.go have some of them
+//	events.go   what is published
 //	stand.go    names, settings, `indexer setup`, and their removal
-//	worker.go   the process: scrapes, peak memory, books
+//	worker.go   the process: scrapes, peak memory, books (test/process runs it)
 //	valve.go    the proxy that makes OpenSearch slow
 //	check.go    the documents that must be there
 package main
@@ -40,7 +41,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&backlog, "backlog", "1GB", "what waits in the topics while OpenSearch is slow")
 	f.IntVar(&o.updates, "updates", 100_000, "of the hot entity")
 	f.IntVar(&o.seconds, "seconds", 20, "for which 10,000 tiny records a second are published")
-	f.StringVar(&o.cases, "cases", "slow,large,tiny,hot,blocked", "which, in this order")
+	f.StringVar(&o.cases, "cases", "slow,large,tiny,hot,blocked,poisoned", "which, in this order")
 	f.StringVar(&o.indexer, "indexer", "bin/indexer", "the program")
 	f.StringVar(&most, "cap", "200MB", "of the worker's resident memory, at its peak")
 	if err := f.Parse(args); err != nil {

@@ -25,6 +25,7 @@ type stand struct {
 	name    string // in front of all that the case makes
 	broker  e2e.Broker
 	cluster e2e.Cluster
+	prose   *prose
 }
 
 const (
@@ -40,7 +41,7 @@ func newStand(o options) (*stand, error) {
 	_, _ = rand.Read(random) // documented to never fail
 	url, _, _ := strings.Cut(os.Getenv("OPENSEARCH_URLS"), ",")
 	s := &stand{
-		options: o, name: "pressure-" + hex.EncodeToString(random) + "-",
+		options: o, name: "pressure-" + hex.EncodeToString(random) + "-", prose: newProse(),
 		broker:  e2e.Broker{Addresses: os.Getenv("KAFKA_BROKERS")},
 		cluster: e2e.Cluster{URL: strings.TrimSuffix(url, "/")},
 	}
@@ -58,7 +59,7 @@ func (s *stand) command(ctx context.Context, opensearch string, args ...string) 
 		"KAFKA_TOPIC_PREFIX="+s.name, "KAFKA_TOPICS="+strings.Join(topics(), ","),
 		"KAFKA_GROUP_ID="+s.name+"group", "KAFKA_DLQ_TOPIC="+s.name+"dlq",
 		"OPENSEARCH_URLS="+opensearch, "OPENSEARCH_INDEX_PREFIX="+s.name, "OPENSEARCH_REPLICAS=0",
-		"LOG_LEVEL=warn", "LOG_FORMAT=json")
+		"HTTP_ADDR=127.0.0.1:0", "LOG_LEVEL=info", "LOG_FORMAT=json")
 	return cmd
 }
 
@@ -92,13 +93,6 @@ func (s *stand) setup(ctx context.Context) error {
 		return fmt.Errorf("indexer setup: %w: %s", err, out.String())
 	}
 	return nil
-}
-
-// event is one record to publish.
-type event struct {
-	topic string
-	key   string
-	value []byte
 }
 
 // publish writes events and returns once the brokers have all of them.

@@ -20,7 +20,6 @@ type valve struct {
 	rate   atomic.Int64
 	mu     sync.Mutex
 	freeAt time.Time
-	passed atomic.Int64 // documents
 }
 
 func newValve(upstream string) (*valve, error) {
@@ -46,7 +45,6 @@ func newValve(upstream string) (*valve, error) {
 
 // wait holds a request of n documents up until it is its turn, or the valve opens.
 func (v *valve) wait(r *http.Request, n int) {
-	v.passed.Add(int64(n))
 	rate := v.rate.Load()
 	if rate == 0 {
 		return

@@ -22,6 +22,7 @@ type work struct {
 	args    []string
 	input   string
 	before  func(x *tenant) // each try
+	then    [][]string      // what is to work with the same rights afterwards
 	shows   string          // what the output holds where all was done
 }
 
@@ -33,12 +34,18 @@ const theEntity = `{"event_type":"post.created","data":{"post_id":"the-entity","
 func works() []work {
 	return []work{
 		{command: "setup", args: []string{"setup"}, shows: "search-indexer.dlq"},
+		{command: "setup --apply", args: []string{"setup", "--apply"}, before: (*tenant).olderIndex, shows: "setting   added"},
 		{command: "produce", args: []string{"produce"}, input: theEntity, shows: "published"},
 		{command: "status", args: []string{"status"}, shows: "dead letter"},
 		{command: "purge", args: []string{"purge"}, shows: "tombstones removed"},
+		{
+			command: "rebuild", args: []string{"rebuild"}, shows: "live now",
+			then: [][]string{{"rebuild", "--dry-run"}, {"rebuild", "--rollback"}, {"rebuild", "--seed-from-current", "--keep", "0"}, {"rebuild", "--finish"}, {"rebuild", "--abort"}},
+		},
 		{command: "offsets show", args: []string{"offsets", "show"}, shows: "members: none"},
 		{command: "offsets reset", args: []string{"offsets", "reset", "--to", "earliest", "--yes"}, shows: "done;"},
 		{command: "offsets skip", args: []string{"offsets", "skip", "--topic", "post.created", "--partition", "0", "--to", "1", "--yes"}, shows: "done:"},
+		{command: "verify", args: []string{"verify", "--repair"}, before: (*tenant).spoil, shows: "2 documents mended"},
 		{command: "dlq list", args: []string{"dlq", "list"}, before: (*tenant).letter, shows: "rejected_by_index"},
 		{command: "dlq show", args: []string{"dlq", "show", "0/0"}, shows: "rejected_by_index"},
 		{command: "forget", args: []string{"forget", "the-entity", "--entity", "post", "--yes"}, before: (*tenant).keptCopy, shows: "removed"},
@@ -68,6 +75,11 @@ func commandRights(t *testing.T, x *tenant) {
 			x.user(w.command)
 			if done, out := x.does(w, x.prefix+strings.ReplaceAll(w.command, " ", "-")); !done {
 				t.Errorf("does not work\n%s", out)
+			}
+			for _, args := range w.then {
+				if code, out := x.command(w.command, nil, args...); code != 0 {
+					t.Errorf("%v: exit code %d\n%s", args, code, out)
+				}
 			}
 		})
 	}
@@ -119,5 +131,26 @@ func (x *tenant) keptCopy() {
 		`{"title":"a","version":0,"_sync":{"format":1,"seen":[0,1,1]}}`)
 	if status >= http.StatusMultipleChoices {
 		x.t.Fatalf("make a kept copy: %d %s", status, answer)
+	}
+}
+
+// olderIndex takes the index back to a setting that its template does not have.
+func (x *tenant) olderIndex() {
+	x.t.Helper()
+	status, answer := x.ask(http.MethodPut, "/"+x.prefix+"posts-write/_settings", `{"index.refresh_interval":"9s"}`)
+	if status >= http.StatusMultipleChoices {
+		x.t.Fatalf("change a setting: %d %s", status, answer)
+	}
+}
+
+// spoil alters the entity, which has an event, and makes up another, which has none.
+func (x *tenant) spoil() {
+	x.t.Helper()
+	for _, id := range []string{"the-entity", "made-up"} {
+		status, answer := x.ask(http.MethodPut, "/"+x.prefix+"posts-write/_doc/"+id+"?refresh=true",
+			`{"title":"b","version":0,"_sync":{"format":1,"seen":[0,1,1]}}`)
+		if status >= http.StatusMultipleChoices {
+			x.t.Fatalf("write behind the worker's back: %d %s", status, answer)
+		}
 	}
 }

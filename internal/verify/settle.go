@@ -1,0 +1,121 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/search-indexer/search-indexer/internal/dlq"
+	"github.com/search-indexer/search-indexer/internal/document"
+	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
+)
+
+// suspectShare of the memory for the fold is what suspects may take. Where there are
+// more, as with a group that is far behind, the log behind its commits is read anew
+// for each lot of them.
+const suspectShare = 4
+
+func (p *pass) settleIfLarge(ctx context.Context) error {
+	if p.bytes < p.Fold.Memory/suspectShare {
+		return nil
+	}
+	return p.settle(ctx)
+}
+
+// settle judges the suspects by what may have been written to them, and mends them.
+func (p *pass) settle(ctx context.Context) error {
+	list := p.suspects
+	p.suspects, p.bytes = nil, 0
+	if len(list) == 0 {
+		return nil
+	}
+	if err := p.gather(ctx, list); err != nil {
+		return err
+	}
+	slices.SortFunc(list, func(a, b *suspect) int { // batches came in any order
+		return cmp.Or(cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.ID, b.ID))
+	})
+	var wrong []*suspect
+	for _, s := range list {
+		class, fields := p.rule.judge(s)
+		p.findings.add(p.indices[s.Entity], s, class, fields)
+		switch {
+		case p.repair == nil || class == Right || class == Unknown:
+		case !p.options.AcceptFewer && p.rule.isDoubtful(s):
+			p.doubt(s.Key)
+		default:
+			wrong = append(wrong, s)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return p.mend(ctx, wrong)
+}
+
+// gather reads, for each suspect, the events that may be in it. The end of the log is
+// looked up after the suspects were read: no event can be in them that is behind it.
+func (p *pass) gather(ctx context.Context, list []*suspect) error {
+	p.rule.expired = time.Now().Add(-p.options.Retention).UnixMilli()
+	byKey := make(map[document.Key]*suspect, len(list))
+	for _, s := range list {
+		byKey[s.Key] = s
+	}
+	if err := p.gatherLetters(ctx, byKey); err != nil {
+		return err
+	}
+	tail, err := p.tail(ctx)
+	if err != nil {
+		return err
+	}
+	p.Display.Phase("read what came since", records(tail), "events")
+	return p.Log.Read(ctx, tail, func(r record.Record) error {
+		p.Display.Add(1)
+		_, change, rejection := p.Decoder.Decode(&r)
+		if s := byKey[change.Key]; s != nil && rejection == nil {
+			s.consider(change.State, p.letters.has(&r), p.rule.expired)
+		}
+		return nil
+	})
+}
+
+// gatherLetters considers the events that have an open dead letter.
+func (p *pass) gatherLetters(ctx context.Context, byKey map[document.Key]*suspect) error {
+	var entries []*dlq.Entry
+	for key, s := range byKey {
+		if of := p.letters.entries[key]; len(of) > 0 {
+			s.letter = true
+			entries = append(entries, of...)
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return p.Parts.Letters.Each(ctx, entries, func(e *dlq.Entry, l dlq.Letter) error {
+		if _, change, rejection := p.Decoder.Decode(l.Record); rejection == nil {
+			byKey[e.Document].consider(change.State, true, p.rule.expired)
+		}
+		return nil
+	})
+}
+
+// tail is the log behind the fold, up to its present end.
+func (v *Verify) tail(ctx context.Context) ([]stream.Range, error) {
+	present, err := v.Log.Ranges(ctx, v.options.Topics)
+	if err != nil {
+		return nil, err
+	}
+	now := make(map[record.Partition]stream.Range, len(present))
+	for _, r := range present {
+		now[r.Partition] = r
+	}
+	for _, r := range v.read {
+		if p, ok := now[r.Partition]; !ok || p.TopicID != r.TopicID || p.From > r.To {
+			return nil, fmt.Errorf("the log of %s was cut, or its topic made again, while it was read; verify again", r.Partition)
+		}
+	}
+	return stream.After(stream.Positions(v.read), present), nil
+}
