@@ -86,6 +86,7 @@ type worker struct {
 	registry *prometheus.Registry
 	tracer   *tracing.Tracer              // nil where nobody asks for traces
 	health   func(context.Context) health // looks at most once a second
+	drift    atomic.Pointer[[]string]     // how indices differ from their templates, as last looked up
 
 	// For /status.
 	started time.Time
@@ -93,7 +94,6 @@ type worker struct {
 	dead    latest[letterPlace]
 	history *history
 	upkeep  *upkeep
-	drift    atomic.Pointer[[]string] // how indices differ from their templates, as last looked up
 }
 
 // newWorker makes all parts. None of them needs its server to answer yet.
