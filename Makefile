@@ -16,7 +16,7 @@ IMAGE         ?= search-indexer
 IMAGE_BUILDER ?= docker build
 
 .DEFAULT_GOAL := help
-.PHONY: backpressure help image image-check build compose-check docs demo up down stack-status test test-chart test-security test-short chaos rolling fuzz bench bench-rebuild rebuilds lint fmt clean simulate
+.PHONY: backpressure help image image-check build compose-check docs demo up down stack-status test test-chart test-observe test-security test-short chaos rolling fuzz bench bench-rebuild rebuilds lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +46,15 @@ demo: ## show in ten steps, in under a minute, what becomes of events (DEMO_FLAG
 
 test: up ## run every test on the real services, with the race detector
 	@eval "$$(scripts/stack env)" && set -x && \
-	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./...
+	go test -race -count 1 -p $(TEST_PACKAGES_AT_ONCE) -timeout $(TEST_TIMEOUT) ./... && \
+	(cd test/observe && go test -count 1 -timeout $(TEST_TIMEOUT) ./...)
 	@$(MAKE) --no-print-directory test-chart
 
 test-chart: ## of these: the Helm chart rendered, decoded strictly, compared (UPDATE=1 writes the golden files)
 	go test -C helm -count 1 $(if $(UPDATE),. -update,./...)
+
+test-observe: up ## of these: the page in a browser, every query of dashboard and alerts, traces (PAGE_PICTURES=DIR keeps screenshots)
+	@eval "$$(scripts/stack env)" && cd test/observe && go test -count 1 -v -timeout $(TEST_TIMEOUT) ./...
 
 test-security: ## of these: the program against services with TLS, logins and rights (docs/security.md)
 	go test -count 1 -timeout $(TEST_TIMEOUT) ./test/security

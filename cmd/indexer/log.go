@@ -32,8 +32,9 @@ func (c logConfig) Validate() error {
 }
 
 // logger returns the program's log. Times are UTC with milliseconds; a hook
-// writes them because zerolog's own precision is a setting of the whole process.
-func (c logConfig) logger(w io.Writer) zerolog.Logger {
+// writes them because zerolog's own precision is a setting of the whole process. What
+// is logged reaches also too, as JSON.
+func (c logConfig) logger(w io.Writer, also ...zerolog.LevelWriter) zerolog.Logger {
 	const millis = "2006-01-02T15:04:05.000Z07:00"
 	if c.Format == "console" {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w)}
@@ -41,6 +42,13 @@ func (c logConfig) logger(w io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(c.Level)
 	if err != nil {
 		level = zerolog.InfoLevel // Validate has refused it before
+	}
+	if len(also) > 0 {
+		writers := []io.Writer{w}
+		for _, one := range also {
+			writers = append(writers, one)
+		}
+		w = zerolog.MultiLevelWriter(writers...)
 	}
 	return zerolog.New(w).Level(level).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) {
 		e.Str(zerolog.TimestampFieldName, time.Now().UTC().Format(millis))

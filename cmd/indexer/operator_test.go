@@ -226,10 +226,17 @@ func TestOperatorMovesAndPauses(t *testing.T) {
 	if p := s.offsets()[place]; p.Committed != 5 || p.Lag != 3 {
 		t.Errorf("the paused partition was read: %+v", p)
 	}
+	s.eventually("the lag of what comes after the pause", func() bool {
+		p := worker.status(place)
+		return p != nil && p.Lag == 3 && p.LagSeconds > 0
+	})
+	before := worker.status(place).LagSeconds
+	s.eventually("its age to grow", func() bool { p := worker.status(place); return p != nil && p.LagSeconds > before })
 	if code, body := worker.ask(http.MethodPost, "/admin/resume"+admin, adminToken); code != 202 {
 		t.Fatalf("resume: %d %s", code, body)
 	}
 	s.awaitDone()
+	s.eventually("no lag", func() bool { p := worker.status(place); return p != nil && p.Lag == 0 && p.LagSeconds == 0 })
 	worker.stop()
 
 	// Then it can be moved, by who means it.

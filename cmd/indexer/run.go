@@ -23,6 +23,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
+	"github.com/search-indexer/search-indexer/internal/tracing"
 	"github.com/search-indexer/search-indexer/internal/web"
 )
 
@@ -48,7 +49,13 @@ under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit c
 			if _, set := p.env.Lookup("GOMEMLIMIT"); !set {
 				defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit(s)))
 			}
-			w, err := newWorker(s, s.Log.logger(p.stderr))
+			said := &errorLog{}
+			version, _ := buildVersion()
+			tracer, err := tracing.Start(c.Context(), p.env.Lookup, version)
+			if err != nil {
+				return misused(err, "correct the OTEL_* variables; docs/operations.md tells which turn traces on")
+			}
+			w, err := newWorker(s, s.Log.logger(p.stderr, said), said, tracer)
 			if err != nil {
 				return err
 			}
@@ -77,12 +84,25 @@ type worker struct {
 	letters  *dlq.Sender
 	pipeline *pipeline.Worker
 	registry *prometheus.Registry
-	drift    atomic.Pointer[[]string] // how indices differ from their templates, as last looked up
+	tracer   *tracing.Tracer              // nil where nobody asks for traces
+	health   func(context.Context) health // looks at most once a second
+	drift    atomic.Pointer[[]string]     // how indices differ from their templates, as last looked up
+
+	// For /status.
+	started time.Time
+	errors  *errorLog
+	dead    latest[letterPlace]
+	history *history
+	upkeep  *upkeep
 }
 
 // newWorker makes all parts. None of them needs its server to answer yet.
-func newWorker(s settings, log zerolog.Logger) (*worker, error) {
-	w := &worker{settings: s, log: log, registry: prometheus.NewRegistry()}
+func newWorker(s settings, log zerolog.Logger, said *errorLog, tracer *tracing.Tracer) (*worker, error) {
+	w := &worker{
+		settings: s, log: log, tracer: tracer, registry: prometheus.NewRegistry(), started: time.Now().UTC(), errors: said, history: newHistory(),
+		upkeep: &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
+	}
+	w.health = web.Cached(time.Second, w.look)
 	var err error
 	if w.client, err = index.NewClient(s.Index); err != nil {
 		return nil, err
@@ -98,9 +118,16 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 		return nil, err
 	}
 	w.catalog = index.NewCatalog(w.client)
-	metrics := pipeline.NewMetrics(w.consumer.Watermarks, w.memory.Up)
-	writer := index.NewWriter(w.client)
-	writer.Observe = metrics.ObserveBulk
+	metrics := pipeline.NewMetrics(s.Kafka.FullTopics(), w.consumer.Watermarks, w.memory.Up)
+	bulk := index.NewWriter(w.client)
+	bulk.Observe = func(bytes int, took time.Duration) {
+		metrics.ObserveBulk(bytes, took)
+		w.history.bulk(took)
+	}
+	writer, trace := pipeline.Writer(bulk), func(pipeline.Ending) {}
+	if tracer != nil {
+		writer, trace = tracer.Writer(bulk), tracer.Observe
+	}
 	w.pipeline = pipeline.NewWorker(s.Batch, pipeline.Parts{
 		Group:   w.consumer,
 		Decoder: handlers.NewMux(s.Kafka.TopicPrefix),
@@ -111,11 +138,15 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 		Observe: func(e pipeline.Ending) {
 			metrics.Observe(e)
 			logEnding(log, e)
+			trace(e)
+			if e.Result == pipeline.Dead {
+				w.dead.add(letterPlaceOf(e))
+			}
 		},
 		Log: log,
 	})
 	metrics.Follow(w.pipeline)
-	w.registry.MustRegister(metrics, buildInfo(),
+	w.registry.MustRegister(metrics, w.upkeep, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return w, nil
 }
@@ -124,15 +155,19 @@ func newWorker(s settings, log zerolog.Logger) (*worker, error) {
 // SHUTDOWN_TIMEOUT after ctx has ended.
 func (w *worker) run(ctx context.Context) error {
 	server, err := web.Listen(context.WithoutCancel(ctx), w.settings.Web, web.Views{
-		Alive: w.alive, Ready: w.ready, Status: w.status, Metrics: w.registry, Pause: w.pause,
+		Alive: w.alive, Ready: w.ready, Status: web.Cached(time.Second, w.status), Page: true, Metrics: w.registry, Pause: w.pause,
 	})
 	if err != nil {
 		return err
 	}
+	profiles, err := web.ListenPprof(context.WithoutCancel(ctx), w.settings.Web)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
 	w.log.Info().Str("http", server.Addr()).Strs("topics", w.settings.Kafka.FullTopics()).
 		Str("group", w.settings.Kafka.GroupID).Msg("starting")
 	ended := make(chan error, 1)
-	go func() { ended <- w.work(ctx, server) }()
+	go func() { ended <- w.work(ctx, append(profiles, server)) }()
 	select {
 	case err = <-ended:
 	case <-w.timeIsUp(ctx):
@@ -154,20 +189,39 @@ func (w *worker) timeIsUp(ctx context.Context) <-chan struct{} {
 }
 
 // work runs all parts until ctx ends, and closes them.
-func (w *worker) work(ctx context.Context, server *web.Server) error {
+func (w *worker) work(ctx context.Context, servers []*web.Server) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(server.Serve)
+	for _, server := range servers {
+		group.Go(server.Serve)
+	}
 	w.readAliases(ctx)
 	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx)) // until the pipeline has drained
 	group.Go(func() error { return w.consumer.Run(polling) })
 	group.Go(func() error {
-		defer func() { _ = server.Close() }()
+		defer func() {
+			for _, server := range servers {
+				_ = server.Close()
+			}
+		}()
 		defer stopPolling()
 		return w.pipeline.Run(ctx)
 	})
 	group.Go(func() error { w.watch(ctx); return nil })
+	group.Go(func() error { w.history.follow(ctx, w.pipeline.Snapshot); return nil })
 	err := group.Wait()
+	if w.tracer != nil {
+		w.closeTraces(ctx)
+	}
 	return errors.Join(err, w.producer.Close(), w.memory.Close())
+}
+
+// closeTraces gives the collector a moment for the last spans.
+func (w *worker) closeTraces(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := w.tracer.Close(ctx); err != nil {
+		w.log.Warn().Err(err).Msg("traces")
+	}
 }
 
 // readAliases lets the first events be looked up among those written before, where
@@ -192,6 +246,9 @@ func (w *worker) watch(ctx context.Context) {
 			if !said[problem] && ctx.Err() == nil {
 				w.log.Error().Str("problem", problem).Msg("not ready; waiting, nothing is lost")
 			}
+		}
+		if len(now) == 0 {
+			w.upkeep.look(ctx, w.client)
 		}
 		if len(said) > 0 && len(now) == 0 {
 			w.log.Info().Msg("OpenSearch is as it should be")
@@ -231,11 +288,21 @@ func (w *worker) alive() error {
 	return nil
 }
 
+// health is what one look at everything has found.
+type health struct {
+	web.Readiness
+	opensearch bool // nothing is wrong with it
+}
+
 // ready is what /readyz shows.
-func (w *worker) ready(ctx context.Context) web.Readiness {
+func (w *worker) ready(ctx context.Context) web.Readiness { return w.health(ctx).Readiness }
+
+// look asks OpenSearch, and the parts of the worker how they are.
+func (w *worker) look(ctx context.Context) health {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	r := web.Readiness{Problems: w.indexProblems(ctx)}
+	r := health{Readiness: web.Readiness{Problems: w.indexProblems(ctx)}}
+	r.opensearch = len(r.Problems) == 0
 	if !w.consumer.Joined() {
 		r.Problems = append(r.Problems, "not a member of the consumer group yet; check KAFKA_BROKERS and the log")
 	}

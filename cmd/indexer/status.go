@@ -22,6 +22,7 @@ import (
 // not be asked is nil, which prints as null or "unknown".
 type overview struct {
 	Group    string        `json:"group"`
+	Members  []string      `json:"members"` // of the group, each as "client id at host"
 	Topics   []topicStatus `json:"topics"`
 	Indices  []indexStatus `json:"indices"`
 	Rebuilds []string      `json:"rebuilds"` // that are unfinished
@@ -34,6 +35,9 @@ type overview struct {
 type topicStatus struct {
 	Topic      string            `json:"topic"`
 	Partitions []partitionOffset `json:"partitions"`
+	// Events a second while status looked; null where it could not look twice.
+	Published *float64 `json:"published_per_second"`
+	Done      *float64 `json:"done_per_second"` // committed by the group
 }
 
 type partitionOffset struct {
@@ -41,6 +45,9 @@ type partitionOffset struct {
 	Committed int64 `json:"committed"` // -1 where the group has none
 	End       int64 `json:"end"`
 	Lag       int64 `json:"lag"`
+	// LagSeconds is the age of the first record that is not committed; null where it
+	// could not be read.
+	LagSeconds *float64 `json:"lag_seconds"`
 }
 
 // letterStatus is about the dead-letter topic. Who counts open letters has to read
@@ -49,13 +56,8 @@ type letterStatus struct {
 	Records  int64 `json:"records"` // in the topic, copies included
 	Open     *int  `json:"open"`
 	Replayed *int  `json:"replayed"`
-}
-
-// lockStatus is who holds the lock on what changes indices. They may have died.
-type lockStatus struct {
-	Command string    `json:"command"`
-	Owner   string    `json:"owner"`
-	Since   time.Time `json:"since"`
+	// Last are the latest open ones, the latest first.
+	Last []letterPlace `json:"last"`
 }
 
 type indexStatus struct {
@@ -69,10 +71,11 @@ func (p *program) statusCommand() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "status",
-		Short: "Show lag, indices and dead letters in one look",
+		Short: "Show lag, rates, indices and dead letters in one look",
 		Long: `status asks Kafka and OpenSearch how far the consumer group has come and what
-stands behind the aliases. It needs no running worker; what one worker is doing is
-on its own /status. What could not be asked is unknown, null in JSON.
+stands behind the aliases. It looks twice, three seconds apart, to tell rates. It needs
+no running worker; what one worker is doing, and its latest errors, are on its own
+/status. What could not be asked is unknown, null in JSON.
 
 Exit code 0 where both answered, 1 where one did not.`,
 		Example: `  indexer status
@@ -122,8 +125,8 @@ func (p *program) look(ctx context.Context, s settings) (overview, error) {
 	ask(&kafka, &kafkaErr, func(o *overview, ctx context.Context) error { return o.askKafka(ctx, p, s) })
 	ask(&search, &searchErr, func(o *overview, ctx context.Context) error { return o.askOpenSearch(ctx, s) })
 	both.Wait()
-	view.Topics, view.Letters, view.Indices = kafka.Topics, kafka.Letters, search.Indices
-	view.Rebuilds, view.Drift, view.Lock = search.Rebuilds, search.Drift, search.Lock
+	view.Topics, view.Letters, view.Members = kafka.Topics, kafka.Letters, kafka.Members
+	view.Indices, view.Rebuilds, view.Drift, view.Lock = search.Indices, search.Rebuilds, search.Drift, search.Lock
 	view.Problems = append(append(view.Problems, kafka.Problems...), search.Problems...)
 	return view, errors.Join(kafkaErr, searchErr)
 }
@@ -135,6 +138,7 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 		return err
 	}
 	defer admin.Close()
+	began := time.Now()
 	names := s.Kafka.FullTopics()
 	found, err := admin.GroupLag(ctx, s.Kafka.GroupID, append(names[:len(names):len(names)], s.Kafka.DLQTopic))
 	if err != nil {
@@ -164,6 +168,11 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 			o.Problems = append(o.Problems, fmt.Sprintf("topic %s does not exist; it is picked up when it appears (`indexer setup` creates it)", t.Topic))
 		}
 	}
+	if o.Members, err = admin.Members(ctx, s.Kafka.GroupID); err != nil {
+		o.Problems = append(o.Problems, err.Error())
+	}
+	o.readAges(ctx, p, s, found)
+	o.measure(ctx, admin, s, began)
 	if err := o.Letters.count(ctx, p, s); err != nil {
 		o.Problems = append(o.Problems, "open dead letters could not be counted: "+err.Error())
 	}
@@ -183,11 +192,24 @@ func (l *letterStatus) count(ctx context.Context, p *program, s settings) error 
 		if err != nil {
 			return err
 		}
-		open = len(listing.Matching(dlq.Filter{}, false))
+		letters := listing.Matching(dlq.Filter{}, false)
+		open, l.Last = len(letters), latestLetters(letters)
 		replayed = len(listing.Letters) - open
 	}
 	l.Open, l.Replayed = &open, &replayed
 	return nil
+}
+
+// lettersShown is how many of the latest letters status names.
+const lettersShown = 5
+
+func latestLetters(open []*dlq.Entry) []letterPlace {
+	places := []letterPlace{}
+	for i := len(open) - 1; i >= 0 && len(places) < lettersShown; i-- {
+		e := open[i]
+		places = append(places, letterPlace{At: e.FailedAt, Topic: e.Topic, Partition: e.ID, Offset: e.Offset, Reason: e.Reason})
+	}
+	return places
 }
 
 // askOpenSearch fills in indices and rebuilds.
@@ -236,7 +258,7 @@ func (o *overview) askDrift(ctx context.Context, client *index.Client) error {
 func (o *overview) askLock(ctx context.Context, client *index.Client) error {
 	holder, held, err := client.LockHolder(ctx)
 	if held {
-		o.Lock = &lockStatus{Command: holder.Command, Owner: holder.Owner, Since: holder.Since}
+		o.Lock = lockStatusOf(holder, nil)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -12,10 +13,10 @@ import (
 // print writes tables that fit 80 columns: names to the left, numbers to the
 // right.
 func (o overview) print(out io.Writer) error {
-	topics := newTable(1, "topic", "partitions", "events", "lag", "most in one")
+	topics := newTable(1, "topic", "parts", "events", "lag", "most in one", "oldest", "in/s", "done/s")
 	for _, t := range o.Topics {
 		end, lag, most := t.sums()
-		topics.AppendRow(table.Row{t.Topic, len(t.Partitions), end, lag, most})
+		topics.AppendRow(table.Row{t.Topic, len(t.Partitions), end, lag, most, t.oldest(), perSecond(t.Published), perSecond(t.Done)})
 	}
 	indices := newTable(2, "alias", "index", "documents", "tombstones")
 	for _, i := range o.Indices {
@@ -28,7 +29,12 @@ func (o overview) print(out io.Writer) error {
 	if o.Indices == nil {
 		indexTable = "indices: unknown"
 	}
-	_, err := fmt.Fprintf(out, "%s\n\n%s\n\nconsumer group %s\n%s\n", topicTable, indexTable, o.Group, deadLetters(o.Letters))
+	_, err := fmt.Fprintf(out, "%s\n\n%s\n\nconsumer group %s: %s\n%s\n", topicTable, indexTable, o.Group, memberCount(o.Members, o.Topics), deadLetters(o.Letters))
+	if o.Letters != nil {
+		for _, l := range o.Letters.Last {
+			_, err = fmt.Fprintf(out, "  %s  %s/%d at offset %d  %s\n", l.At.UTC().Format(time.RFC3339), l.Topic, l.Partition, l.Offset, l.Reason)
+		}
+	}
 	for _, rebuild := range o.Rebuilds {
 		_, err = fmt.Fprintln(out, rebuild)
 	}
@@ -80,6 +86,42 @@ func deadLetters(n *letterStatus) string {
 		return fmt.Sprintf("dead letters: %d open, %d replayed", *n.Open, *n.Replayed)
 	}
 	return fmt.Sprintf("dead letters: %d open", *n.Open)
+}
+
+// oldest is the age of the first record that the group has yet to read, for people.
+func (t topicStatus) oldest() string {
+	oldest := time.Duration(0)
+	for _, p := range t.Partitions {
+		if p.LagSeconds == nil {
+			return "?"
+		}
+		oldest = max(oldest, time.Duration(*p.LagSeconds*float64(time.Second)))
+	}
+	if oldest == 0 {
+		return "-"
+	}
+	return oldest.Round(time.Second).String()
+}
+
+func perSecond(rate *float64) string {
+	if rate == nil {
+		return "?"
+	}
+	return strconv.FormatFloat(*rate, 'f', 0, 64)
+}
+
+// memberCount is what a line says of the members; nobody was asked where there are no
+// topics.
+func memberCount(members []string, topics []topicStatus) string {
+	switch {
+	case topics == nil:
+		return "members unknown"
+	case len(members) == 0:
+		return "no members, nobody reads"
+	case len(members) == 1:
+		return "1 member, " + members[0]
+	}
+	return strconv.Itoa(len(members)) + " members"
 }
 
 // sums returns a topic's end offsets and lag over all partitions, and the largest

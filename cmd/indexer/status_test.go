@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func statusJSON(t *testing.T, env config.Environment, code int) map[string]any {
 	return view
 }
 
-const noLetters = `{"open":0,"records":0,"replayed":0}`
+const noLetters = `{"last":null,"open":0,"records":0,"replayed":0}`
 
 func show(value any) string {
 	raw, _ := json.Marshal(value) // of what was JSON
@@ -44,9 +45,41 @@ func TestStatus(t *testing.T) {
 	got.want(t, exitDone)
 	lines := strings.Split(got.stdout, "\n")
 	topic := env["KAFKA_TOPIC_PREFIX"] + "post.created"
-	if !strings.HasPrefix(lines[0], "TOPIC ") || strings.Join(strings.Fields(lines[1]), " ") != topic+" 2 1 1 1" || !strings.HasPrefix(lines[1], topic) ||
-		len(lines[0]) != len(lines[1]) || !strings.Contains(got.stdout, "\ndead letters: 0 open\n") {
+	if !strings.HasPrefix(lines[0], "TOPIC ") || !regexp.MustCompile(`^`+regexp.QuoteMeta(topic)+` 2 1 1 1 \d+s 0 0$`).MatchString(strings.Join(strings.Fields(lines[1]), " ")) || !strings.HasPrefix(lines[1], topic) ||
+		len(lines[0]) != len(lines[1]) || !strings.Contains(got.stdout, ": no members, nobody reads\ndead letters: 0 open\n") {
 		t.Errorf("stdout:\n%s", got.stdout)
+	}
+}
+
+// TestStatusOfARunningGroup: who reads, how fast, who holds the lock, what was refused.
+func TestStatusOfARunningGroup(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	worker := s.run()
+	s.publish(updates(0, 5)...)
+	s.publish(`{"topic":"post.created","value":{"post_id":""}}`)
+	s.awaitDone()
+	var cfg index.Config
+	if err := config.Load(t.Context(), s.env, &cfg); err != nil {
+		t.Fatal(err)
+	}
+	client, err := index.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "purge"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := s.must("status")
+	if err := lock.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+	worker.stop()
+	for _, says := range []string{": 1 member, search-indexer at ", "post.created/", " invalid_id\n", "\nlocked for purge since "} {
+		if !strings.Contains(got, says) {
+			t.Errorf("status does not say %q:\n%s", says, got)
+		}
 	}
 }
 

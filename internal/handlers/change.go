@@ -42,6 +42,14 @@ const (
 	InvalidField     Reason = "invalid_field"
 )
 
+// Reasons returns every Reason.
+func Reasons() []Reason {
+	return []Reason{
+		InvalidJSON, EmptyValue, InvalidEvent, UnknownEventType, InvalidID, InvalidTimestamp, InvalidVersion,
+		ReservedField, InvalidField,
+	}
+}
+
 // Rejection is the error of an event that its publisher has to mend. It is
 // permanent: the same bytes are rejected for ever.
 type Rejection struct {

@@ -19,6 +19,7 @@ type Holder struct {
 	Owner   string    // the process: host, number, and a random part
 	Command string    // what it does
 	Since   time.Time // by its own clock
+	Renewal int       // another one after each renewal
 }
 
 // LockedError says that somebody else has the lock and renews it.
@@ -90,8 +91,8 @@ func (c *Client) Lock(ctx context.Context, request LockRequest) (*Lock, error) {
 	}
 }
 
-// LockHolder returns who has the lock, where there is one. It does not tell whether
-// they still live. Where OpenSearch can't say, it returns an error.
+// LockHolder returns who has the lock, where there is one. Whether they still live is
+// told by Renewal, at a second look. Where OpenSearch can't say, it returns an error.
 func (c *Client) LockHolder(ctx context.Context) (h Holder, held bool, err error) {
 	found, err := c.readLock(ctx)
 	return found.holder(), found.held, err

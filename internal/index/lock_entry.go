@@ -45,7 +45,7 @@ type lockEntry struct {
 }
 
 func (e lockEntry) holder() Holder {
-	return Holder{Owner: e.Owner, Command: e.Command, Since: e.Since}
+	return Holder{Owner: e.Owner, Command: e.Command, Since: e.Since, Renewal: e.seqNo}
 }
 
 func (e lockEntry) same(other lockEntry) bool {

@@ -46,6 +46,14 @@ const (
 	ReasonOther         = "other"          // anything else that is not the document's fault
 )
 
+// RetryReasons returns every reason of Retry.
+func RetryReasons() []string {
+	return []string{
+		ReasonThrottled, ReasonUnavailable, ReasonNetwork, ReasonTLS, ReasonConflict, ReasonAliasMissing, ReasonBlocked,
+		ReasonAuth, ReasonScriptMissing, ReasonScriptFailed, ReasonUnsafe, ReasonOther,
+	}
+}
+
 // Reasons of Rejected.
 const (
 	ReasonRejectedByIndex = "rejected_by_index" // the mapping cannot take a value

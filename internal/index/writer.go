@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 )
@@ -62,7 +63,7 @@ func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) [
 
 func (w *Writer) write(ctx context.Context, opaqueID string, b body, actions []Action, outcomes []Outcome) {
 	began := time.Now()
-	got, err := w.client.send(ctx, bulkRequest(opaqueID, b))
+	got, err := w.client.send(ctx, bulkRequest(ctx, opaqueID, b))
 	if w.Observe != nil {
 		w.Observe(len(b.bytes()), time.Since(began))
 	}
@@ -105,14 +106,16 @@ func fill(outcomes []Outcome, with Outcome) {
 	}
 }
 
-func bulkRequest(opaqueID string, b body) opensearchapi.BulkRequest {
+func bulkRequest(ctx context.Context, opaqueID string, b body) opensearchapi.BulkRequest {
 	requireAlias := true // else a missing alias would become an index without our mapping
+	header := http.Header{"X-Opaque-Id": {headerText(opaqueID)}}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header)) // nothing where ctx has no span
 	return opensearchapi.BulkRequest{
 		Body:         bytes.NewReader(b.bytes()),
 		RequireAlias: &requireAlias,
 		Timeout:      shardTimeout,
 		FilterPath:   bulkFilter(),
-		Header:       http.Header{"X-Opaque-Id": {headerText(opaqueID)}},
+		Header:       header,
 	}
 }
 

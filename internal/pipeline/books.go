@@ -65,8 +65,10 @@ type PartitionSnapshot struct {
 	Partition record.Partition
 	Next      int64 // every record below has ended
 	InFlight  int
-	Oldest    int64  // Kafka timestamp (ms) of the oldest record in flight; -1 for none
-	Paused    string // why it is paused; empty while it is read
+	// Oldest is the Kafka timestamp (ms) of the oldest record in flight, or when that
+	// was received where it has none; -1 where nothing is in flight.
+	Oldest int64
+	Paused string // why it is paused; empty while it is read
 }
 
 // Snapshot returns a copy of the books and the partitions. It is for any
@@ -91,6 +93,9 @@ func (m *Machine) Snapshot() Snapshot {
 		p := PartitionSnapshot{Partition: name, Next: part.tracker.next, InFlight: part.flying, Oldest: -1, Paused: part.paused}
 		if it := part.tracker.oldest(); it != nil {
 			p.Oldest = it.record.Timestamp
+			if p.Oldest < 0 {
+				p.Oldest = it.received.UnixMilli()
+			}
 		}
 		s.Partitions = append(s.Partitions, p)
 	}

@@ -177,6 +177,9 @@ const (
 	Abandoned Result = "abandoned" // left to the partition's next owner
 )
 
+// Results returns every Result.
+func Results() []Result { return []Result{Indexed, Deleted, Stale, Duplicate, Dead, Abandoned} }
+
 // Ending tells an observer how one record ended.
 type Ending struct {
 	Record *record.Record
@@ -184,4 +187,7 @@ type Ending struct {
 	Time   int64 // the event's own time in µs; 0 where it could not be read
 	Result Result
 	Reason string // of a dead letter
+
+	Received time.Time
+	Write    uint64 // of the Write that ended it; 0 where none did
 }

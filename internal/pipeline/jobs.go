@@ -62,7 +62,7 @@ func (j Jobs) Write(ctx context.Context, e Write) Written {
 	}
 	outcomes := make([]Outcome, 0, len(e.Actions))
 	var moved *index.Target
-	for _, out := range j.Writer.Write(ctx, e.OpaqueID, e.Actions) {
+	for _, out := range j.Writer.Write(withWrite(ctx, e.ID), e.OpaqueID, e.Actions) {
 		space := ""
 		switch out.Index {
 		case "": // not taken
@@ -80,6 +80,18 @@ func (j Jobs) Write(ctx context.Context, e Write) Written {
 		outcomes = append(outcomes, Outcome{Outcome: out, Space: space})
 	}
 	return Written{Write: e.ID, Outcomes: outcomes}
+}
+
+type writeKey struct{}
+
+func withWrite(ctx context.Context, id uint64) context.Context {
+	return context.WithValue(ctx, writeKey{}, id)
+}
+
+// WriteID returns the ID of the [Write] that a [Writer] is called for; 0 for none.
+func WriteID(ctx context.Context) uint64 {
+	id, _ := ctx.Value(writeKey{}).(uint64)
+	return id
 }
 
 // read returns where the write alias leads now; nowhere if OpenSearch can't tell.

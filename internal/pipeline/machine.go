@@ -35,7 +35,8 @@ type item struct {
 	event    handlers.Event
 	change   handlers.Change
 	received time.Time
-	retries  int // of its letter
+	write    uint64 // the last one that it was in
+	retries  int    // of its letter
 	refused  bool
 	ended    bool
 }

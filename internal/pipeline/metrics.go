@@ -7,15 +7,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/search-indexer/search-indexer/internal/record"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
-// Watermarks returns the first and the next offset of a partition as last heard
-// from the broker, without asking it.
-type Watermarks func(record.Partition) (low, high int64, ok bool)
+// Watermarks returns how far the log of a partition goes, as last heard from the
+// broker, without asking it.
+type Watermarks func(record.Partition) (w stream.Watermarks, ok bool)
 
 // Metrics shows a Worker to Prometheus. All counts of one scrape are of one moment
 // between two steps, so that the books balance in every scrape.
 type Metrics struct {
+	topics     []string
 	snapshot   func() Snapshot
 	watermarks Watermarks
 	redisUp    func() bool
@@ -26,9 +28,11 @@ type Metrics struct {
 }
 
 // NewMetrics returns metrics that have no worker yet: hand Observe to the worker's
-// Parts, then call Follow.
-func NewMetrics(watermarks Watermarks, redisUp func() bool) *Metrics {
+// Parts, then call Follow. What can be counted by topic is counted for these topics
+// from the start.
+func NewMetrics(topics []string, watermarks Watermarks, redisUp func() bool) *Metrics {
 	return &Metrics{
+		topics:   topics,
 		snapshot: func() Snapshot { return Snapshot{} }, watermarks: watermarks, redisUp: redisUp, now: time.Now,
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "indexer_event_latency_seconds",
@@ -85,19 +89,19 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		send(prometheus.GaugeValue, value, desc, labels...)
 	}
 	consumed := description("events_consumed_total", "Records taken from Kafka.", "topic")
-	for topic, n := range s.Consumed {
+	for topic, n := range seeded(s.Consumed, m.topics) {
 		counter(n, consumed, topic)
 	}
 	events := description("events_total", "Records that have ended, by entity and outcome.", "entity", "outcome")
-	for _, c := range s.Outcomes {
-		counter(c.Count, events, entityLabel(c), string(c.Result))
+	for key, n := range s.outcomes() {
+		counter(n, events, key.entity, string(key.result))
 	}
 	letters := description("dead_letters_total", "Records whose dead letter the broker has, by reason.", "reason")
-	for reason, n := range s.Dead {
+	for reason, n := range seeded(s.Dead, deadReasons()) {
 		counter(n, letters, reason)
 	}
 	retries := description("bulk_retries_total", "Documents of a bulk request that had to be tried again, by reason.", "reason")
-	for reason, n := range s.Retries {
+	for reason, n := range seeded(s.Retries, retryReasons()) {
 		counter(n, retries, reason)
 	}
 	counter(s.Rebalances, description("rebalances_total", "Assignments, revocations and losses of partitions."))
@@ -110,16 +114,16 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	for _, stall := range s.Stalled {
 		gauge(1, stalled, string(stall.Entity), stall.Reason)
 	}
-	m.collectLag(s, gauge)
+	m.collectLag(s.Lag(m.watermarks, m.now()), gauge)
 	m.latency.Collect(out)
 	m.bulkTime.Collect(out)
 	m.bulkBytes.Collect(out)
 }
 
-func (m *Metrics) collectLag(s Snapshot, gauge func(float64, *prometheus.Desc, ...string)) {
+func (m *Metrics) collectLag(lags []PartitionLag, gauge func(float64, *prometheus.Desc, ...string)) {
 	messages := description("consumer_lag", "Records of a partition that have not ended.", "topic", "partition")
-	seconds := description("consumer_lag_seconds", "Age of the oldest record in flight; 0 where there is none.", "topic", "partition")
-	for _, lag := range s.Lag(m.watermarks, m.now()) {
+	seconds := description("consumer_lag_seconds", "Age of the oldest record of a partition that has not ended; 0 where there is none.", "topic", "partition")
+	for _, lag := range lags {
 		labels := []string{lag.Partition.Topic, strconv.Itoa(int(lag.Partition.ID))}
 		gauge(float64(lag.Messages), messages, labels...)
 		gauge(lag.Age.Seconds(), seconds, labels...)
@@ -130,7 +134,9 @@ func (m *Metrics) collectLag(s Snapshot, gauge func(float64, *prometheus.Desc, .
 type PartitionLag struct {
 	Partition record.Partition
 	Messages  int64
-	Age       time.Duration // of the oldest record in flight
+	// Age is that of the oldest record that has not ended: exact where it is in
+	// flight, else what [stream.Watermarks] knows of it. It is 0 without lag.
+	Age time.Duration
 }
 
 // Lag returns how far behind the partitions of s are.
@@ -138,12 +144,17 @@ func (s Snapshot) Lag(watermarks Watermarks, now time.Time) []PartitionLag {
 	lags := make([]PartitionLag, 0, len(s.Partitions))
 	for _, p := range s.Partitions {
 		lag := PartitionLag{Partition: p.Partition}
-		if _, high, ok := watermarks(p.Partition); ok {
-			lag.Messages = max(high-p.Next, 0)
+		w, known := watermarks(p.Partition)
+		if known {
+			lag.Messages = max(w.High-p.Next, 0)
 		}
-		if p.Oldest >= 0 {
-			lag.Age = max(now.Sub(time.UnixMilli(p.Oldest)), 0)
+		switch {
+		case p.InFlight > 0:
+			lag.Age = now.Sub(time.UnixMilli(p.Oldest))
+		case lag.Messages > 0:
+			lag.Age = now.Sub(w.Unread)
 		}
+		lag.Age = max(lag.Age, 0) // publishers have clocks of their own
 		lags = append(lags, lag)
 	}
 	return lags
@@ -156,13 +167,6 @@ func (s Snapshot) paused() (n int) {
 		}
 	}
 	return n
-}
-
-func entityLabel(c OutcomeCount) string {
-	if c.Entity == "" {
-		return "unknown"
-	}
-	return string(c.Entity)
 }
 
 func flag(b bool) float64 {

@@ -126,6 +126,7 @@ func (m *Machine) close(it *item, result Result, reason string) {
 	}
 	m.observe(Ending{
 		Record: &it.record, Event: it.event, Time: order.Time, Result: result, Reason: reason,
+		Received: it.received, Write: it.write,
 	})
 }
 

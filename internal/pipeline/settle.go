@@ -16,6 +16,9 @@ func (m *Machine) written(now time.Time, in Written) {
 	var marks []MarkEntry
 	for i, w := range batch {
 		b := w.sent()
+		for _, it := range b.items {
+			it.write = in.Write
+		}
 		out := in.Outcomes[i]
 		switch out.Result {
 		case index.Written:

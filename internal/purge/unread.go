@@ -2,11 +2,9 @@ package purge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
@@ -19,9 +17,6 @@ type Unread struct {
 	At        time.Time `json:"at"` // its Kafka timestamp; 1970 where it has none
 }
 
-// errAllSeen ends the reading: each partition has told its first record.
-var errAllSeen = errors.New("all partitions are seen")
-
 // FirstUnread returns nil where the group has read everything. A partition tells
 // by its first unread record, whose time is taken for the earliest of those behind
 // it: it came first.
@@ -32,27 +27,17 @@ func FirstUnread(ctx context.Context, admin *stream.Admin, reader *stream.Reader
 	}
 	var unread []stream.Range
 	for _, p := range partitions {
-		if p.Lag > 0 {
-			unread = append(unread, stream.Range{Partition: p.Partition, From: max(p.Start, p.Low), To: p.High})
-		}
+		unread = append(unread, p.Unread())
+	}
+	first, err := reader.First(ctx, unread)
+	if err != nil {
+		return nil, fmt.Errorf("read the first unread records: %w", err)
 	}
 	var earliest *Unread
-	seen := map[record.Partition]bool{}
-	err = reader.Read(ctx, unread, func(r record.Record) error {
-		if seen[r.Partition] {
-			return nil
-		}
-		seen[r.Partition] = true
+	for _, r := range first {
 		if at := time.UnixMilli(max(r.Timestamp, 0)).UTC(); earliest == nil || at.Before(earliest.At) {
 			earliest = &Unread{Topic: r.Topic, Partition: r.ID, Offset: r.Offset, At: at}
 		}
-		if len(seen) == len(unread) {
-			return errAllSeen
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errAllSeen) {
-		return nil, fmt.Errorf("read the first unread records: %w", err)
 	}
 	return earliest, nil
 }

@@ -144,25 +144,42 @@ func (c *Consumer) Troubles() []string {
 	return slices.Sorted(maps.Values(c.trouble))
 }
 
-// Watermarks returns the first offset of a partition's log, as of its assignment,
-// and the one that its reader has come to when it has read all there is (which
-// ends in no marker of a transaction, as the log may). It asks no broker; ok is
-// false where the partition is not owned or not yet begun.
-func (c *Consumer) Watermarks(id record.Partition) (low, high int64, ok bool) {
+// Watermarks are the ends of a partition's log as last heard of.
+type Watermarks struct {
+	Low int64 // the first offset, as of the assignment
+	// High is the offset that a reader has come to when it has read all there is
+	// (which ends in no marker of a transaction, as the log may).
+	High int64
+	// Unread is the earliest time at which the first record that was not handed over
+	// by Records can have been published: its age is at most that of this time. The
+	// error is 10 s, or what passed before this member got the partition.
+	Unread time.Time
+}
+
+// Watermarks returns how far the log of a partition goes. It asks no broker: what is
+// fetched is up to date, what is paused as old as the last look, 10 s. ok is false
+// where the partition is not owned or not yet begun.
+func (c *Consumer) Watermarks(id record.Partition) (w Watermarks, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.owned[id]
 	if p == nil || p.phase == starting {
-		return 0, 0, false
+		return Watermarks{}, false
 	}
-	high = p.high
+	return c.watermarks(id, p), true
+}
+
+// watermarks needs c.mu.
+func (c *Consumer) watermarks(id record.Partition, p *partition) Watermarks {
+	high := p.high
 	if _, cached, err := c.client.GetWatermarkOffsets(id.Topic, id.ID); err == nil && cached > high {
 		high = cached
 	}
+	unread := p.unread(time.Now(), high)
 	if p.position >= high {
 		high = p.delivered
 	}
-	return p.low, high, true
+	return Watermarks{Low: p.low, High: high, Unread: unread}
 }
 
 func codeOf(err error) kafka.ErrorCode {

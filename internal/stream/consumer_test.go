@@ -23,8 +23,8 @@ func TestReadsFromTheEarliestThenGoesOnWhereItLeftOff(t *testing.T) {
 
 		first := join(t, cfg)
 		serve(t, "three records", func() bool { return first.hasRead(3)() && first.owns(2)() }, first)
-		if low, high, ok := first.c.Watermarks(at); !ok || low != 0 || high != 3 {
-			t.Errorf("watermarks %d, %d, %t; want 0, 3, true", low, high, ok)
+		if w, ok := first.c.Watermarks(at); !ok || w.Low != 0 || w.High != 3 {
+			t.Errorf("watermarks %d, %d, %t; want 0, 3, true", w.Low, w.High, ok)
 		}
 		first.next[at] = 2
 		first.leave()
@@ -69,8 +69,8 @@ func TestAbortedTransactionsAndMarkersLeaveHoles(t *testing.T) {
 		serve(t, "the assignment", m.owns(1), m)
 		publishTransactions(t, cfg, at)
 		serve(t, "the committed records and the end", func() bool {
-			_, high, ok := m.c.Watermarks(at)
-			return len(m.got) >= 4 && ok && high == m.next[at]
+			w, ok := m.c.Watermarks(at)
+			return len(m.got) >= 4 && ok && w.High == m.next[at]
 		}, m)
 		if diff := cmp.Diff([]string{"a", "b", "c", "d"}, m.values()); diff != "" {
 			t.Error(diff)

@@ -26,6 +26,8 @@ type findings struct {
 	asked    map[record.Partition]*partition // the ownerships that places is for
 	position map[record.Partition]int64      // of each before the look
 	suspect  bool                            // the look was for lost offsets too
+	owned    map[record.Partition]*partition // the ownerships that ends is for
+	ends     map[record.Partition]int64      // of the logs
 }
 
 // lookAround asks the brokers every now and then, and soon after lookSoon, off the
@@ -86,7 +88,42 @@ func (c *Consumer) look(ctx context.Context) findings {
 	if f.suspect && f.err != nil {
 		c.doubt() // the answer is still to come
 	}
+	if f.err == nil && len(f.asked) == 0 {
+		c.lookForEnds(ctx, &f)
+	}
 	return f
+}
+
+// lookForEnds asks how far the owned logs go: of a paused one the client hears
+// nothing. It is for lag alone, so an answer that does not come is no trouble.
+func (c *Consumer) lookForEnds(ctx context.Context, f *findings) {
+	const patience = 3 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c.mu.Lock()
+	f.owned = maps.Clone(c.owned)
+	c.mu.Unlock()
+	if len(f.owned) == 0 {
+		return
+	}
+	// As the consumer reads: what is not committed yet is no lag.
+	committed := kafka.SetAdminIsolationLevel(kafka.IsolationLevelReadCommitted)
+	asked := topicPartitions(slices.Collect(maps.Keys(f.owned)))
+	if ends, err := c.scout.offsets(ctx, asked, kafka.LatestOffsetSpec, committed); err == nil {
+		f.ends = ends
+	}
+}
+
+// noteEnds takes up how far the logs go.
+func (c *Consumer) noteEnds(f findings) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, end := range f.ends {
+		if p := c.owned[id]; p != nil && p == f.owned[id] && p.phase != starting {
+			p.high = end
+			c.watermarks(id, p) // notes when the end was reached
+		}
+	}
 }
 
 // doubt asks which partition the client meant: its error names none.
@@ -114,6 +151,7 @@ func (c *Consumer) takeUp(ctx context.Context, f findings) {
 		return
 	}
 	c.begin(ctx, f)
+	c.noteEnds(f)
 	if f.suspect && f.err == nil {
 		c.examine(ctx, f)
 	}
@@ -161,7 +199,7 @@ func (c *Consumer) begin(ctx context.Context, f findings) {
 		p, at := c.owned[id], due[id]
 		from, note := StartAt(id, at, c.cfg.GroupID)
 		*p = partition{
-			phase: reading, topicID: at.TopicID, low: at.Low, high: at.High,
+			phase: reading, topicID: at.TopicID, low: at.Low, high: at.High, atEnd: time.Now(), chunked: -1,
 			begun: from.Offset, delivered: from.Offset, position: from.Offset, settled: from.Offset,
 		}
 		c.topicIDs[id.Topic] = at.TopicID

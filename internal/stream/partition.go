@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
@@ -23,7 +24,10 @@ type partition struct {
 	topicID  string
 	assigned bool // to the client, which fetches it and takes its offsets
 	low      int64
-	high     int64 // as of the start; the client knows better once it has fetched
+	high     int64     // as of the last look; the client knows better where it fetches
+	atEnd    time.Time // when the reading was last seen to have come to the log's end, or began
+	last     int64     // timestamp (ms) of the last record
+	chunked  int64     // the same of the first that the reader has yet to take; -1 for none
 
 	pausedByReader bool
 
@@ -31,6 +35,34 @@ type partition struct {
 	// has come to: further where the log ends in a transaction's marker or a hole.
 	begun, delivered, position int64
 	settled                    int64 // last given to Store
+}
+
+// read notes the next record.
+func (p *partition) read(r *record.Record) {
+	p.delivered = r.Offset + 1
+	p.position = p.delivered
+	p.last = r.Timestamp
+	if p.chunked < 0 {
+		p.chunked = r.Timestamp
+	}
+}
+
+// unread returns the earliest time at which the first record that the reader has yet
+// to take can have been published. Its timestamp is known only where it waits in the
+// chunk; else it is no older than the record before it, and not as old as the last
+// time when there was none.
+func (p *partition) unread(now time.Time, high int64) time.Time {
+	if p.position >= high {
+		p.atEnd = now
+	}
+	switch last := time.UnixMilli(p.last); {
+	case p.chunked >= 0:
+		return time.UnixMilli(p.chunked)
+	case last.After(p.atEnd):
+		return last
+	default:
+		return p.atEnd
+	}
 }
 
 // accepts reports whether next can be what this ownership has come to. It is

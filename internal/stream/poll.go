@@ -110,8 +110,7 @@ func (c *Consumer) collect(m *kafka.Message) {
 	if p == nil || p.phase != reading {
 		return
 	}
-	p.delivered = r.Offset + 1
-	p.position = p.delivered
+	p.read(&r)
 	c.chunk.add(r)
 }
 
@@ -141,7 +140,7 @@ func (c *Consumer) deliver(ctx context.Context) {
 	defer timer.Stop()
 	select {
 	case c.records <- c.chunk.records:
-		c.chunk = chunk{}
+		c.taken()
 		return
 	case <-ctx.Done():
 		return
@@ -152,11 +151,21 @@ func (c *Consumer) deliver(ctx context.Context) {
 	for ctx.Err() == nil && c.fatal == nil && !c.outworn && !c.chunk.empty() {
 		select {
 		case c.records <- c.chunk.records:
-			c.chunk = chunk{}
+			c.taken()
 			return
 		default:
 		}
 		c.turn(ctx, soonWait)
+	}
+}
+
+// taken notes that the reader has the chunk.
+func (c *Consumer) taken() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.chunk = chunk{}
+	for _, p := range c.owned {
+		p.chunked = -1
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package web serves a worker's probes, metrics and status over HTTP. It decides
+// Package web serves a worker's probes, metrics, status and page over HTTP. It decides
 // nothing: what is alive and ready is told by the functions it is given.
 package web
 
@@ -20,7 +20,9 @@ import (
 
 // Config is where to listen.
 type Config struct {
-	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics and /status are served, as host:port. Only /admin asks for a token, so keep it inside the cluster."`
+	Addr string `env:"HTTP_ADDR, default=:8080" doc:"Where /livez, /readyz, /metrics, /status and the page for people (/) are served, as host:port. Only /admin asks for a token, so keep it inside the cluster."`
+	// PprofAddr is empty for no profiles.
+	PprofAddr string `env:"PPROF_ADDR" doc:"Where Go's profiles are served under /debug/pprof/, as host:port; empty for nowhere. They tell of the program's insides and cost it time: use a loopback address, such as 127.0.0.1:6060."`
 	// AdminToken opens /admin; where it is empty, there is no /admin.
 	AdminToken config.Secret `env:"ADMIN_TOKEN" doc:"Opens POST /admin/pause and /admin/resume to those who send it as a bearer token, 16 bytes or more; empty for no such address. The file is read again at every request. It crosses the network in clear unless a proxy adds TLS."`
 }
@@ -28,15 +30,26 @@ type Config struct {
 // Validate names every wrong setting.
 func (c Config) Validate() error {
 	var wrong []error
-	if _, port, err := net.SplitHostPort(c.Addr); err != nil {
-		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: %q is not host:port, such as :8080 or 127.0.0.1:8080", c.Addr))
-	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		wrong = append(wrong, fmt.Errorf("HTTP_ADDR: the port of %q must be a number from 0 (any free one) to 65535", c.Addr))
+	wrong = append(wrong, checkAddr("HTTP_ADDR", c.Addr, ":8080 or 127.0.0.1:8080"))
+	if c.PprofAddr != "" {
+		wrong = append(wrong, checkAddr("PPROF_ADDR", c.PprofAddr, "127.0.0.1:6060"))
 	}
 	if n := len(c.AdminToken.Reveal()); 0 < n && n < shortestToken {
 		wrong = append(wrong, fmt.Errorf("ADMIN_TOKEN: has %d bytes, which can be guessed; use %d or more, such as of `openssl rand -hex 16`", n, shortestToken))
 	}
 	return errors.Join(wrong...)
+}
+
+// checkAddr names what is wrong with an address to listen on.
+func checkAddr(setting, addr, example string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s: %q is not host:port, such as %s", setting, addr, example)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%s: the port of %q must be a number from 0 (any free one) to 65535", setting, addr)
+	}
+	return nil
 }
 
 const shortestToken = 16
@@ -49,6 +62,8 @@ type Views struct {
 	Ready func(ctx context.Context) Readiness
 	// Status returns what /status shows, as anything that marshals to JSON.
 	Status func(ctx context.Context) any
+	// Page tells that Status is what the page at / reads.
+	Page bool
 	// Metrics is what /metrics shows.
 	Metrics prometheus.Gatherer
 	// Pause pauses a partition or, with on false, reads it again. An error that is
@@ -120,6 +135,11 @@ func (v Views) routes(admin config.Secret) http.Handler {
 		respond(w, http.StatusOK, v.Status(r.Context()))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(v.Metrics, promhttp.HandlerOpts{}))
+	if v.Page {
+		mux.Handle("GET /{$}", page("index.html"))
+		mux.Handle("GET /page.css", page("page.css"))
+		mux.Handle("GET /page.js", page("page.js"))
+	}
 	if admin.IsSet() && v.Pause != nil {
 		token := &adminToken{secret: admin}
 		mux.Handle("POST /admin/pause", authorized(token, v.pause(true)))

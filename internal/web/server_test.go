@@ -23,6 +23,7 @@ func serve(t *testing.T, alive error, ready web.Readiness) string {
 		Ready:   func(context.Context) web.Readiness { return ready },
 		Status:  func(context.Context) any { return map[string]int{"in_flight": 3} },
 		Metrics: registry,
+		Page:    true,
 	})
 	if err != nil {
 		t.Fatal(err)
