@@ -103,9 +103,11 @@ func New(parts Parts, options Options) *Rebuild {
 	if options.Rate > 0 {
 		limit = rate.Limit(options.Rate)
 	}
+	limiter := rate.NewLimiter(limit, parts.Batch.MaxEvents)
+	limiter.AllowN(time.Now(), limiter.Burst()) // the first batch waits for its turn too
 	return &Rebuild{
 		Parts: parts, options: options,
-		limiter: rate.NewLimiter(limit, parts.Batch.MaxEvents),
+		limiter: limiter,
 		report:  newReport(),
 	}
 }
