@@ -21,5 +21,8 @@
 //	                         that has not ended; that is what gets committed
 //	handover.go  handOver    a partition that leaves us is drained, committed, let go
 //
-// It is not for reading the log outside the group (rebuild, verify).
+// Records that come from elsewhere than the group, such as dead letters and the tail
+// that a rebuild catches up with, go the same way by [Process].
+//
+// It is not for reading the log (package stream), nor for joining all of it (fold).
 package pipeline

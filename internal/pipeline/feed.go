@@ -29,7 +29,8 @@ type Source func(ctx context.Context, add func(*record.Record) error) error
 // consumer group, but for looking them up and committing: they are decoded, joined,
 // written, retried and, where they must, handed to parts.Deliver. It returns when
 // each has ended, which parts.Observe is told, or with the source's error; what is
-// under way when ctx ends is ended within Config.Shutdown or abandoned.
+// under way when ctx ends is ended within Config.Shutdown or abandoned, and the error is
+// then the cause of that end: nil says that nothing was left.
 //
 // parts.Group and parts.Memory are not used; partitions are those of the records.
 func Process(ctx context.Context, cfg Config, parts Parts, partitions []record.Partition, source Source) error {
@@ -49,7 +50,11 @@ func Process(ctx context.Context, cfg Config, parts Parts, partitions []record.P
 		fed <- f.feed(working, partitions, source)
 		stop()
 	}()
-	return errors.Join(worker.Run(working), <-fed)
+	err := errors.Join(worker.Run(working), <-fed)
+	if ctx.Err() != nil { // whether anything was abandoned or not
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // feed is the Group of Process: it hands over one assignment and then what the

@@ -98,7 +98,7 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	err := pipeline.Process(ctx, b.Batch, pipeline.Parts{
+	return pipeline.Process(ctx, b.Batch, pipeline.Parts{
 		Decoder: b.Decoder, Catalog: fixed(targets),
 		Writer:  chosen{index.NewWriterTo(b.Client, aliases), targets, stop},
 		Deliver: b.deliver, Observe: func(pipeline.Ending) { b.Display.Add(1) }, Log: b.Logger,
@@ -111,10 +111,6 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 			return add(&r)
 		})
 	})
-	if cause := context.Cause(ctx); cause != nil {
-		return cause // of which err is but the consequence
-	}
-	return err
 }
 
 // deliver ends a record that cannot be indexed. A broken one is a dead letter of the
