@@ -59,7 +59,7 @@ func (b *Rebuild) Plan(ctx context.Context) (Plan, error) {
 	}
 	for _, name := range b.options.Topics {
 		if len(ranges) > 0 && !slices.ContainsFunc(ranges, func(r stream.Range) bool { return r.Topic == name }) {
-			p.Notes = append(p.Notes, fmt.Sprintf("topic %s does not exist: its events are not missed", name))
+			p.Notes = append(p.Notes, fmt.Sprintf("topic %s does not exist, so a document that has events only there is not made", name))
 		}
 	}
 	if p.EventBytes, err = b.sample(ctx, ranges); err != nil {
