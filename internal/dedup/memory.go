@@ -16,6 +16,7 @@ import (
 type Entry struct {
 	Space  string   // UUID of the index that took it; an empty one is never remembered
 	Digest [16]byte // equal only for events that do the same, see handlers.Change
+	Time   int64    // of the event, in microseconds since 1970; the same wherever Digest is
 }
 
 // callTimeout bounds a call of Seen or Mark, whatever its size.

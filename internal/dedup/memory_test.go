@@ -84,7 +84,7 @@ func TestEntriesExpire(t *testing.T) {
 	m, _ := open(t, stack.Redis(t))
 	entry := fresh("uuid", 1)
 	m.Mark(t.Context(), entry)
-	left, err := m.store.client.TTL(t.Context(), key(entry[0])).Result()
+	left, err := m.store.client.TTL(t.Context(), bucketOf(&entry[0], 0).key()).Result()
 	if err != nil || left > time.Hour || left < 55*time.Minute {
 		t.Errorf("TTL = %v, error %v; want an hour", left, err)
 	}

@@ -26,7 +26,7 @@ type server struct {
 
 // startServer starts a Redis on a free port of the loopback and waits until it
 // answers. It ends with the test.
-func startServer(t *testing.T, args ...string) *server {
+func startServer(t testing.TB, args ...string) *server {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a real Redis")
@@ -45,7 +45,7 @@ func startServer(t *testing.T, args ...string) *server {
 	return s
 }
 
-func (s *server) start(t *testing.T, args ...string) {
+func (s *server) start(t testing.TB, args ...string) {
 	t.Helper()
 	args = append([]string{"--bind", "127.0.0.1", "--port", fmt.Sprint(s.port), "--dir", s.dir, "--save", "", "--appendonly", "no", "--enable-debug-command", "yes"}, args...)
 	s.process = exec.Command("redis-server", args...)
@@ -70,7 +70,7 @@ func (s *server) do(t *testing.T, args ...any) {
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,7 +81,7 @@ func freePort(t *testing.T) int {
 }
 
 // open returns a Memory at url, and what it logs.
-func open(t *testing.T, url string) (*Memory, *lockedBuffer) {
+func open(t testing.TB, url string) (*Memory, *lockedBuffer) {
 	t.Helper()
 	log := &lockedBuffer{}
 	m, err := New(Config{URL: config.NewSecret(url), TTL: time.Hour, Enabled: true}, zerolog.New(log))
@@ -93,7 +93,7 @@ func open(t *testing.T, url string) (*Memory, *lockedBuffer) {
 }
 
 // await waits until condition holds, as long as a loaded machine may take.
-func await(t *testing.T, what string, condition func() bool) {
+func await(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -15,16 +15,12 @@ const (
 	// dialTimeout and replyTimeout bound one connection and one pipeline.
 	dialTimeout  = 500 * time.Millisecond
 	replyTimeout = 200 * time.Millisecond
-	// pipelineSize is the commands sent before their replies are read: enough to
-	// hide the round trip, few enough for a busy Redis to answer in time.
-	pipelineSize = 1000
+	// pipelineSize is the buckets asked for before their replies are read: enough to
+	// hide the round trip, few enough for 1.6 MB of replies to arrive in time.
+	pipelineSize = 100
 )
 
-// store is how entries lie in Redis: one key for each, which expires.
-//
-// A key is "si1", the space as it comes, then the 16 raw bytes of the digest.
-// The value is the shared integer 1, which takes no memory of its own: 128 bytes
-// for each entry, 160 with an empty text (Redis 7.0.15, 131,072 entries).
+// store is how entries lie in Redis: in buckets, which expire.
 type store struct {
 	client *redis.Client
 	ttl    time.Duration
@@ -54,48 +50,107 @@ func openStore(cfg Config) (*store, error) {
 	return &store{client: redis.NewClient(options), ttl: cfg.TTL}, nil
 }
 
-func key(e Entry) string { return "si1" + e.Space + string(e.Digest[:]) }
-
 // has sets seen[i] where entries[i] is remembered.
 func (s *store) has(ctx context.Context, entries []Entry, seen []bool) error {
-	replies := make([]*redis.IntCmd, len(entries))
-	err := s.inPipelines(ctx, len(entries), func(p redis.Pipeliner, i int) {
-		if entries[i].Space != "" {
-			replies[i] = p.Exists(ctx, key(entries[i]))
+	pending := named(entries)
+	for level := 0; level < levels && len(pending) > 0; level++ {
+		groups := inBuckets(entries, pending, level)
+		contents := make([]*redis.StringCmd, len(groups))
+		err := s.inPipelines(ctx, len(groups), func(p redis.Pipeliner, i int) {
+			contents[i] = p.GetRange(ctx, groups[i].key(), 0, -1)
+		})
+		if err != nil {
+			return fmt.Errorf("ask Redis: %w", explain(err))
 		}
-	})
-	if err != nil {
-		return fmt.Errorf("ask Redis: %w", explain(err))
-	}
-	for i, reply := range replies {
-		seen[i] = reply != nil && reply.Val() == 1
+		pending = pending[:0]
+		for i := range groups {
+			found := contents[i].Val()
+			missing := groups[i].search(found, entries, seen)
+			if len(found) >= capacity*entrySize {
+				pending = append(pending, missing...)
+			}
+		}
 	}
 	return nil
 }
 
-// put remembers entries from now on for the TTL.
+// put remembers entries from now on for the TTL: each in the first bucket on its way
+// down that is not full. The buckets above live on with it, or it would not be found.
 func (s *store) put(ctx context.Context, entries []Entry) error {
-	err := s.inPipelines(ctx, len(entries), func(p redis.Pipeliner, i int) {
-		if entries[i].Space != "" {
-			p.Set(ctx, key(entries[i]), 1, s.ttl)
+	var writes []write
+	pending := named(entries)
+	for level := 0; level < levels && len(pending) > 0; level++ {
+		groups := inBuckets(entries, pending, level)
+		lengths := make([]*redis.IntCmd, len(groups))
+		err := s.inPipelines(ctx, len(groups), func(p redis.Pipeliner, i int) {
+			key := groups[i].key()
+			p.PExpire(ctx, key, s.ttl)
+			lengths[i] = p.StrLen(ctx, key)
+		})
+		if err != nil {
+			return fmt.Errorf("write to Redis: %w", explain(err))
 		}
+		pending = pending[:0]
+		for i, g := range groups {
+			held := int(lengths[i].Val())
+			here := min(len(g.entries), max(0, capacity-held/entrySize))
+			if here > 0 {
+				writes = append(writes, write{key: g.key(), isNew: held == 0, entries: g.entries[:here]})
+			}
+			pending = append(pending, g.entries[here:]...)
+		}
+	}
+	return s.append(ctx, entries, writes)
+}
+
+// write is what goes to the end of one bucket.
+type write struct {
+	key     string
+	isNew   bool
+	entries []int // places in the caller's list
+}
+
+// append writes. A new bucket gets its time to live before anything else: a
+// connection that breaks must leave none that stays for ever.
+func (s *store) append(ctx context.Context, entries []Entry, writes []write) error {
+	err := s.inPipelines(ctx, len(writes), func(p redis.Pipeliner, i int) {
+		w := writes[i]
+		if w.isNew {
+			p.SetNX(ctx, w.key, "", s.ttl)
+		}
+		digests := make([]byte, 0, len(w.entries)*entrySize)
+		for _, place := range w.entries {
+			digests = append(digests, entries[place].Digest[:]...)
+		}
+		p.Append(ctx, w.key, string(digests))
 	})
 	if err != nil {
 		return fmt.Errorf("write to Redis: %w", explain(err))
 	}
 	return nil
+}
+
+// named returns the places of the entries that have a space.
+func named(entries []Entry) []int {
+	places := make([]int, 0, len(entries))
+	for i := range entries {
+		if entries[i].Space != "" {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // probe returns nil where Redis can be used: a write, since one that is full or
 // a replica still answers PING.
 func (s *store) probe(ctx context.Context) error {
-	if err := s.client.Set(ctx, "si1probe", 1, time.Second).Err(); err != nil {
+	if err := s.client.Set(ctx, "si2probe", 1, time.Second).Err(); err != nil {
 		return fmt.Errorf("write to Redis: %w", explain(err))
 	}
 	return nil
 }
 
-// inPipelines queues a command for each of n entries and returns the first error.
+// inPipelines queues the commands for each of n buckets and returns the first error.
 func (s *store) inPipelines(ctx context.Context, n int, queue func(p redis.Pipeliner, i int)) error {
 	for from := 0; from < n; from += pipelineSize {
 		pipeline := s.client.Pipeline()
