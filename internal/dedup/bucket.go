@@ -9,36 +9,35 @@ const (
 	// bucket's own 150 bytes are little for each and one reply answers for many; few
 	// enough for a reply to be short (16 KiB).
 	capacity = 1024
-	// rootBits are the bits of an event's time, in microseconds, that a root leaves
-	// out: it is of 4.2 seconds.
-	rootBits = 22
-	// levels is how many buckets an entry may lie in. The lowest are 65,536 under each
-	// root; for events of one and the same time, 256. What finds them all full is not
-	// remembered.
-	levels = 5
+	// rootBits and leafBits are the bits of an event's time, in microseconds, that the
+	// name of a root leaves out, and that no name tells: 4.2 seconds and one.
+	rootBits, leafBits = 22, 10
+	// levels is how many buckets an entry may lie in. The lowest are a million under
+	// each root; for events of one and the same time, 256. What finds them all full is
+	// not remembered.
+	levels = 6
 )
 
 // bucket names a string in Redis that holds digests, one behind the other.
 //
 // An entry belongs to the root bucket of its event's time. Where that is full, it
-// belongs to one of the 16 below it, and so on: two more bits of the time, since
-// events that come together have near times and so share their buckets, and two of
-// the digest, since any number of events may have one time. So the buckets follow the
-// rate by themselves, and a reader needs to know nothing but the entry: a bucket that
-// is full sends it on.
+// belongs to one of the 16 below it, and so on, by four more bits each time: first of
+// the time, since events that come together have near times and so share their
+// buckets; then of the digest, since any number of events may have one time. So the
+// buckets follow the rate by themselves, and who looks for an entry needs to know
+// nothing else: a bucket that is full sends on.
 type bucket struct {
 	space string
-	place uint64 // root 32 bits, level 16, time 8, digest 8
+	place uint64 // root 32 bits, level 8, path 24
 }
 
 // bucketOf returns the bucket of an entry at a level, from 0 at the root.
 func bucketOf(e *Entry, level int) bucket {
-	kept := byte(0xff) << (8 - 2*level)
-	time := uint64(e.Time) //nolint:gosec // the bits matter, not the number
-	return bucket{
-		space: e.Space,
-		place: time>>rootBits<<32 | uint64(level)<<16 | uint64(byte(time>>(rootBits-8))&kept)<<8 | uint64(e.Digest[0]&kept), //nolint:gosec // a level is small
-	}
+	const length = 4 * (levels - 1)
+	time := uint64(e.Time)                                                //nolint:gosec // the bits matter, not the number
+	path := time>>leafBits<<8&(1<<length-1) | uint64(e.Digest[0])         // 12 bits of the time, 8 of the digest
+	path &^= 1<<(length-4*level) - 1                                      // as far as the level goes
+	return bucket{e.Space, time>>rootBits<<32 | uint64(level)<<24 | path} //nolint:gosec // a level is small
 }
 
 // key is "si2", the space as it comes, then 8 raw bytes. Their number is fixed, so no
@@ -58,37 +57,40 @@ type group struct {
 // inBuckets groups the entries whose places are given by their buckets at a level.
 func inBuckets(entries []Entry, places []int, level int) []group {
 	var groups []group
-	known := make(map[bucket]int)
+	known := make(map[bucket]int) // place in groups
+	last := -1                    // neighbours mostly share their bucket
 	for _, place := range places {
 		b := bucketOf(&entries[place], level)
-		i, ok := known[b]
-		if !ok {
-			i = len(groups)
-			known[b] = i
-			groups = append(groups, group{bucket: b})
+		if last < 0 || groups[last].bucket != b {
+			i, ok := known[b]
+			if !ok {
+				i = len(groups)
+				known[b] = i
+				groups = append(groups, group{bucket: b})
+			}
+			last = i
 		}
-		groups[i].entries = append(groups[i].entries, place)
+		groups[last].entries = append(groups[last].entries, place)
 	}
 	return groups
 }
 
-// search sets seen of the entries that are in the contents of their bucket, and
-// returns the others. An entry may be asked for twice.
-func (g *group) search(contents string, entries []Entry, seen []bool) (missing []int) {
-	asked := make(map[[entrySize]byte]bool, len(g.entries))
-	for _, place := range g.entries {
-		asked[entries[place].Digest] = false
+// search sets seen of the entries that are in the contents of their bucket. An entry
+// may be asked for twice.
+func (g *group) search(contents string, entries []Entry, seen []bool) {
+	// Entries with the same bits of their digests are chained; 0 ends a chain.
+	var first [1024]int
+	next := make([]int, len(g.entries))
+	for i, place := range g.entries {
+		chain := &first[chainOf(entries[place].Digest[1], entries[place].Digest[2])]
+		next[i], *chain = *chain, i+1
 	}
 	for ; len(contents) >= entrySize; contents = contents[entrySize:] {
-		digest := [entrySize]byte([]byte(contents[:entrySize]))
-		if _, ok := asked[digest]; ok {
-			asked[digest] = true
+		for i := first[chainOf(contents[1], contents[2])]; i > 0; i = next[i-1] {
+			place := g.entries[i-1]
+			seen[place] = seen[place] || string(entries[place].Digest[:]) == contents[:entrySize]
 		}
 	}
-	for _, place := range g.entries {
-		if seen[place] = asked[entries[place].Digest]; !seen[place] {
-			missing = append(missing, place)
-		}
-	}
-	return missing
 }
+
+func chainOf(a, b byte) int { return int(a)<<2 | int(b)>>6 }

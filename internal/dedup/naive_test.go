@@ -17,7 +17,7 @@ func entry(t *testing.T, space, topic string, offset int64, event string) Entry 
 	if rejection != nil {
 		t.Fatal(rejection)
 	}
-	return Entry{Space: space, Digest: change.Digest}
+	return Entry{Space: space, Digest: change.Digest, Time: change.Time()}
 }
 
 // Each case is a way in which a simpler key (event_id; topic, partition and

@@ -63,11 +63,12 @@ func (s *store) has(ctx context.Context, entries []Entry, seen []bool) error {
 			return fmt.Errorf("ask Redis: %w", explain(err))
 		}
 		pending = pending[:0]
-		for i := range groups {
-			found := contents[i].Val()
-			missing := groups[i].search(found, entries, seen)
-			if len(found) >= capacity*entrySize {
-				pending = append(pending, missing...)
+		for i, g := range groups {
+			g.search(contents[i].Val(), entries, seen)
+			for _, place := range g.entries {
+				if !seen[place] && len(contents[i].Val()) >= capacity*entrySize {
+					pending = append(pending, place)
+				}
 			}
 		}
 	}
@@ -110,22 +111,34 @@ type write struct {
 	entries []int // places in the caller's list
 }
 
-// append writes. A new bucket gets its time to live before anything else: a
-// connection that breaks must leave none that stays for ever.
+// append writes. A bucket is created by one command together with its time to live,
+// so that a connection that breaks leaves none that stays for ever; and by a SET,
+// since Redis 7.0 takes twice the room for what it appends.
 func (s *store) append(ctx context.Context, entries []Entry, writes []write) error {
-	err := s.inPipelines(ctx, len(writes), func(p redis.Pipeliner, i int) {
-		w := writes[i]
-		if w.isNew {
-			p.SetNX(ctx, w.key, "", s.ttl)
+	for len(writes) > 0 {
+		created := make([]*redis.BoolCmd, len(writes))
+		err := s.inPipelines(ctx, len(writes), func(p redis.Pipeliner, i int) {
+			w := writes[i]
+			digests := make([]byte, 0, len(w.entries)*entrySize)
+			for _, place := range w.entries {
+				digests = append(digests, entries[place].Digest[:]...)
+			}
+			if w.isNew {
+				created[i] = p.SetNX(ctx, w.key, digests, s.ttl)
+			} else {
+				p.Append(ctx, w.key, string(digests))
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("write to Redis: %w", explain(err))
 		}
-		digests := make([]byte, 0, len(w.entries)*entrySize)
-		for _, place := range w.entries {
-			digests = append(digests, entries[place].Digest[:]...)
+		var late []write // another worker was first to create the bucket
+		for i, w := range writes {
+			if w.isNew && !created[i].Val() {
+				late = append(late, write{key: w.key, entries: w.entries})
+			}
 		}
-		p.Append(ctx, w.key, string(digests))
-	})
-	if err != nil {
-		return fmt.Errorf("write to Redis: %w", explain(err))
+		writes = late
 	}
 	return nil
 }

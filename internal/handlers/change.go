@@ -26,6 +26,15 @@ type Change struct {
 	Digest [16]byte
 }
 
+// Time returns the time of the event, in microseconds since 1970. It takes part in
+// Digest.
+func (c Change) Time() int64 {
+	if c.State.Seen.IsZero() {
+		return c.State.Floor.Time
+	}
+	return c.State.Seen.Time
+}
+
 // Reason says why an event is bad, in the word that is written to the letter.
 type Reason string
 

@@ -131,6 +131,7 @@ type (
 type MarkEntry struct {
 	Space  string
 	Digest [16]byte
+	Time   int64
 }
 
 // Letter is one record that nobody can index, and why.

@@ -120,12 +120,8 @@ func (m *Machine) close(it *item, result Result, reason string) {
 	if result == Dead {
 		m.books.dead[reason]++
 	}
-	order := it.change.State.Seen
-	if order.IsZero() {
-		order = it.change.State.Floor
-	}
 	m.observe(Ending{
-		Record: &it.record, Event: it.event, Time: order.Time, Result: result, Reason: reason,
+		Record: &it.record, Event: it.event, Time: it.change.Time(), Result: result, Reason: reason,
 		Received: it.received, Write: it.write,
 	})
 }

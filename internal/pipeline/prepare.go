@@ -53,7 +53,8 @@ func (j Jobs) entries(results []Preparation) (entries []dedup.Entry, places []in
 			continue
 		}
 		if target, ok := targets[results[i].Change.Entity]; ok {
-			entries = append(entries, dedup.Entry{Space: target.UUID, Digest: results[i].Change.Digest})
+			change := &results[i].Change
+			entries = append(entries, dedup.Entry{Space: target.UUID, Digest: change.Digest, Time: change.Time()})
 			places = append(places, i)
 		}
 	}

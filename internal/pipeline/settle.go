@@ -45,7 +45,7 @@ func (m *Machine) settle(w *waiting, b bundle, out Outcome, result Result, marks
 	w.retries = 0
 	for _, it := range b.items {
 		if out.Space != "" {
-			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.change.Digest})
+			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.change.Digest, Time: it.change.Time()})
 		}
 		if !it.ended {
 			m.end(it, result, "")
