@@ -113,7 +113,7 @@ func (b *bench) fastest(ctx context.Context, docs []doc, shapes []bulkShape) (bu
 // took. The meter, where there is one, reads OpenSearch's CPU meanwhile.
 func (b *bench) pass(ctx context.Context, docs []doc, shape bulkShape, cpu *meter) (time.Duration, error) {
 	s := b.newSide("c")
-	s.refresh = b.ceilingRefresh
+	s.env = b.ceilingEnv
 	if err := b.setup(ctx, b.name+".", s); err != nil {
 		return 0, err
 	}

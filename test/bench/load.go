@@ -6,31 +6,29 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/search-indexer/search-indexer/internal/produce"
 )
 
 // workload is what the topics are filled with.
 type workload struct {
 	name  string
 	about string
-	// events yields count events, one JSON object each; nil for those that
-	// `indexer produce --count` invents by itself.
-	events func(count int, seed uint64) iter.Seq2[[]byte, error]
+	size  int // bytes of an event; 0 for 1 KB
+	// events yields count events; nil for those that `indexer produce --count`
+	// invents by itself.
+	events func(v *inventor, count int) iter.Seq[event]
 }
+
+const usualSize = 1000
 
 func workloads() []workload {
 	return []workload{
-		{"produced", "as `produce --count` invents: 60% created, 35% updated, 5% deleted", nil},
-		{"fresh", "created only: each event is a new document", fresh},
-		{"updates", "10 full versions of each document, a version of all before the next", updates(10)},
+		{name: "produced", about: "as `produce --count` invents: 60% created, 35% updated, 5% deleted"},
+		{name: "fresh", about: "created only: each event is a new document", events: fresh},
+		{name: "updates", about: "10 full versions of each document, a version of all before the next", events: updates(10)},
 	}
 }
 
@@ -57,85 +55,38 @@ next:
 	return chosen, nil
 }
 
-// created yields the events of the inventor that create something.
-func created(count int, seed uint64) iter.Seq2[[]byte, error] {
-	now := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
-	clock := func() time.Time { now = now.Add(time.Millisecond); return now }
-	return func(yield func([]byte, error) bool) {
-		// The inventor takes no end: more than half of what it makes is created.
-		invention := produce.Invention{Seed: seed, Count: 3*count + 1000, Now: clock}
-		left := count
-		for r, err := range invention.Records() {
-			if err == nil && !strings.HasSuffix(r.Topic, ".created") {
-				continue
-			}
-			if left == 0 {
-				return
-			}
-			left--
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(r.Value, nil) {
+func fresh(v *inventor, count int) iter.Seq[event] {
+	return func(yield func(event) bool) {
+		for range count {
+			if !yield(v.created(v.uuid())) {
 				return
 			}
 		}
 	}
 }
 
-func fresh(count int, seed uint64) iter.Seq2[[]byte, error] { return created(count, seed) }
-
-// event is one of the inventor's, taken apart as far as updates has to.
-type event struct {
-	Type    string                    `json:"event_type"`
-	Version int                       `json:"version"`
-	Data    map[string]jsontext.Value `json:"data"`
-	Rest    jsontext.Value            `json:",inline"`
-}
-
-// updates takes the first version of each document from the inventor, and for the
-// later ones the contents of other documents.
-func updates(versions int) func(count int, seed uint64) iter.Seq2[[]byte, error] {
-	return func(count int, seed uint64) iter.Seq2[[]byte, error] { return versionsOf(versions, count, seed) }
-}
-
-func versionsOf(versions, count int, seed uint64) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		posts, err := createdPosts(count/versions, seed)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for version := range versions {
-			for i, e := range posts {
-				id := e.Data["post_id"]
-				e.Data = maps.Clone(posts[(i+version)%len(posts)].Data)
-				e.Data["post_id"] = id
-				e.Version = version + 1
-				if version > 0 {
-					e.Type = "post.updated"
-				}
-				if !yield(json.Marshal(e)) {
-					return
+// updates writes each document anew in each version, one version of all documents
+// after the other.
+func updates(versions int) func(v *inventor, count int) iter.Seq[event] {
+	return func(v *inventor, count int) iter.Seq[event] {
+		return func(yield func(event) bool) {
+			ids := make([]string, count/versions)
+			for version := range versions {
+				for i, id := range ids {
+					if version == 0 {
+						ids[i] = v.uuid()
+						if !yield(v.created(ids[i])) {
+							return
+						}
+						continue
+					}
+					if !yield(v.updated(id, version+1)) {
+						return
+					}
 				}
 			}
 		}
 	}
-}
-
-func createdPosts(count int, seed uint64) ([]event, error) {
-	posts := make([]event, 0, count)
-	for text, err := range created(2*count+100, seed) { // some of it are artists
-		var e event
-		if err := errors.Join(err, json.Unmarshal(text, &e)); err != nil {
-			return nil, err
-		}
-		if e.Type == "post.created" && len(posts) < count {
-			posts = append(posts, e)
-		}
-	}
-	return posts, nil
 }
 
 // filled is a set of topics with a workload in it.
@@ -155,31 +106,40 @@ func (b *bench) fill(ctx context.Context, w workload) (filled, error) {
 	if err := b.remove(ctx, s); err != nil {
 		return to, err
 	}
-	seed := strconv.FormatUint(b.options.seed, 10)
 	if w.events == nil {
+		seed := strconv.FormatUint(b.options.seed, 10)
 		return to, finish(b.command(ctx, to.prefix, s, "produce", "--count", strconv.Itoa(to.events), "--seed", seed))
+	}
+	size := w.size
+	if size == 0 {
+		size = usualSize
+	}
+	inventor, err := newInventor(b.options.seed, size)
+	if err != nil {
+		return to, err
 	}
 	lines, in := io.Pipe()
 	wrote := make(chan error, 1)
 	to.events = 0
 	go func() {
-		err := writeLines(in, w.events(b.options.count, b.options.seed), &to.events)
+		err := writeLines(in, w.events(inventor, b.options.count), &to.events)
 		_ = in.CloseWithError(err)
 		wrote <- err
 	}()
 	publish := b.command(ctx, to.prefix, s, "produce")
 	publish.Stdin = lines
-	err := finish(publish)
+	err = finish(publish)
 	_ = lines.Close() // lets the writer end where produce has ended early
 	return to, errors.Join(err, <-wrote)
 }
 
-func writeLines(to io.Writer, events iter.Seq2[[]byte, error], count *int) error {
-	for event, err := range events {
+func writeLines(to io.Writer, events iter.Seq[event], count *int) error {
+	for e := range events {
+		line, err := json.Marshal(e)
 		if err != nil {
-			return fmt.Errorf("invent events: %w", err)
+			return fmt.Errorf("write an event: %w", err)
 		}
-		if _, err := to.Write(append(event, '\n')); err != nil {
+		if _, err := to.Write(append(line, '\n')); err != nil {
 			return fmt.Errorf("hand over events: %w", err)
 		}
 		*count++
