@@ -22,6 +22,8 @@ type event struct {
 	Timestamp     string `json:"timestamp"`
 	Version       int    `json:"version"`
 	Data          post   `json:"data"`
+
+	key string // of the record; empty for the post's id
 }
 
 type post struct {
@@ -48,8 +50,9 @@ type inventor struct {
 	size   int // bytes of an event
 	chance *rand.Rand
 	posts  []post
-	book   string // their contents in a row
-	at     int    // where the next content begins
+	book   string   // their contents in a row
+	at     int      // where the next content begins
+	ids    []string // of all posts so far
 	clock  time.Time
 }
 
@@ -89,6 +92,15 @@ func (v *inventor) created(id string) event { return v.full("post.created", id, 
 
 // updated is a later event that sets all fields anew.
 func (v *inventor) updated(id string, version int) event { return v.full("post.updated", id, version) }
+
+// retitled is a later event that sets the title alone.
+func (v *inventor) retitled(id string, version int) event {
+	e := v.event("post.updated", id, version)
+	e.Data.Title = fmt.Sprintf("%s (%d)", v.model().Title, v.chance.IntN(1000))
+	return e
+}
+
+func (v *inventor) deleted(id string, version int) event { return v.event("post.deleted", id, version) }
 
 // event is one with no more than its id.
 func (v *inventor) event(kind, id string, version int) event {
@@ -139,6 +151,13 @@ func (v *inventor) text(size int) string {
 		v.at = end
 	}
 	return text.String()
+}
+
+// id is that of a new post.
+func (v *inventor) id() string {
+	id := v.uuid()
+	v.ids = append(v.ids, id)
+	return id
 }
 
 func (v *inventor) uuid() string {

@@ -59,7 +59,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.count, "count", 100_000, "events of each workload")
 	f.Uint64Var(&o.seed, "seed", 1, "the same seed invents the same events")
 	f.IntVar(&o.rounds, "rounds", 3, "measurements of each side, of which the median counts")
-	f.StringVar(&o.workloads, "workloads", "produced,fresh", "rates: which, in this order: "+strings.Join(workloadNames(), ", "))
+	f.StringVar(&o.workloads, "workloads", "fresh,updates,partial,replay,mixed", "rates: which, in this order: "+strings.Join(workloadNames(), ", "))
 	f.DurationVar(&o.budget, "budget", 4*time.Minute, "of a chapter: start no further round that would end after this")
 	f.StringVar(&o.indexer, "indexer", "bin/indexer", "the program to measure")
 	f.IntVar(&o.entities, "entities", 100_000, "rebuild: posts that the events are of")

@@ -7,11 +7,12 @@ import (
 )
 
 // The rates chapter runs `indexer run` on topics filled beforehand, and a plain
-// _bulk of the very documents that come of them, in turns. A workload is what the
-// topics are filled with (load.go). Each is measured so:
+// _bulk of the very documents that come of them, in turns. Each workload
+// (workloads.go) is measured so:
 //
 //	load.go     publish its events once
-//	worker.go   A: a worker with a new group writes them into new, empty indices
+//	worker.go   A: a worker with a new group writes them into new indices
+//	want.go     count the documents, and compare a sample with what was published
 //	ceiling.go  B: a plain _bulk of the documents of A into new, empty indices
 //	report.go   medians of A B A B A B, and of the ratio's two halves
 //
@@ -42,35 +43,21 @@ func (b *bench) runRates(ctx context.Context) (found rates, err error) {
 }
 
 // measure takes one workload through all its rounds, fewer where they would end
-// after until. A first run of the worker is not counted: it warms both programs up
-// and leaves the documents for the other side.
+// after until.
 func (b *bench) measure(ctx context.Context, w workload, until time.Time) (result, error) {
 	r := result{Workload: w.name, About: w.about}
-	topics, err := b.fill(ctx, w)
+	published, err := b.publish(ctx, w, b.options.count)
 	if err != nil {
-		return r, err
+		return r, fmt.Errorf("publish: %w", err)
 	}
-	r.Events = topics.events
-	warm := b.newSide("w")
-	if _, err := b.runWorker(ctx, topics, warm); err != nil {
-		return r, fmt.Errorf("run the worker: %w", err)
-	}
-	docs, err := b.documents(ctx, warm)
+	c, err := b.warmUp(ctx, published)
 	if err != nil {
-		return r, err
+		return r, fmt.Errorf("warm up: %w", err)
 	}
-	if err := b.remove(ctx, warm); err != nil {
-		return r, err
-	}
-	r.Documents = len(docs)
-	if b.shape == (bulkShape{}) {
-		if err := b.tune(ctx, docs); err != nil {
-			return r, fmt.Errorf("tune the plain bulk: %w", err)
-		}
-	}
+	r.Events, r.Documents = c.measured.events, len(c.after)
 	for n := range b.options.rounds {
 		began := time.Now()
-		one, err := b.round(ctx, topics, docs)
+		one, err := b.round(ctx, c)
 		if err != nil {
 			return r, err
 		}
@@ -82,29 +69,89 @@ func (b *bench) measure(ctx context.Context, w workload, until time.Time) (resul
 		}
 	}
 	r.conclude()
-	return r, nil
+	return r, b.remove(ctx, c.first)
+}
+
+// contest is a workload that is ready for both sides.
+type contest struct {
+	load
+	first         side  // that of warmUp
+	before, after []doc // documents that are there when the time begins, and at its end
+}
+
+// warmUp runs the worker without counting it. That warms it and OpenSearch up, and
+// leaves the documents for the other side.
+func (b *bench) warmUp(ctx context.Context, l load) (c contest, err error) {
+	c = contest{load: l, first: b.newSide("w")}
+	c.first.env = l.env
+	if l.before.events > 0 {
+		if _, err := b.runWorker(ctx, l.before, c.first); err != nil {
+			return c, err
+		}
+		if c.before, err = b.documents(ctx, c.first); err != nil {
+			return c, err
+		}
+	}
+	if _, err := b.runWorker(ctx, l.measured, b.sameSide(c.first)); err != nil {
+		return c, err
+	}
+	if err := b.check(ctx, c.first, l.want); err != nil {
+		return c, err
+	}
+	if c.after, err = b.documents(ctx, c.first); err != nil {
+		return c, err
+	}
+	if b.shape == (bulkShape{}) {
+		if err := b.tune(ctx, c.after); err != nil {
+			return c, fmt.Errorf("tune the plain bulk: %w", err)
+		}
+	}
+	return c, nil
 }
 
 // round measures both sides once, one after the other.
-func (b *bench) round(ctx context.Context, topics filled, docs []doc) (round, error) {
-	var one round
-	side := b.newSide("w")
-	var err error
-	if one.Worker, err = b.runWorker(ctx, topics, side); err != nil {
-		return one, fmt.Errorf("run the worker: %w", err)
-	}
-	count, err := b.countDocuments(ctx, side)
+func (b *bench) round(ctx context.Context, c contest) (one round, err error) {
+	side, err := b.stage(ctx, c)
 	if err != nil {
 		return one, err
 	}
-	if count != len(docs) {
-		return one, fmt.Errorf("the worker left %d documents, and %d the time before", count, len(docs))
+	if one.Worker, err = b.runWorker(ctx, c.measured, side); err != nil {
+		return one, fmt.Errorf("run the worker: %w", err)
 	}
-	if err := b.remove(ctx, side); err != nil {
+	if n := one.Worker.Outcomes["duplicate"]; n > 0 && c.events != nil {
+		return one, fmt.Errorf("%d events ended as duplicates: that is another work than the one to measure", n)
+	}
+	if err := b.check(ctx, side, c.want); err != nil {
 		return one, err
 	}
-	if one.Ceiling, err = b.runCeiling(ctx, docs, b.shape); err != nil {
+	if side.prefix != c.first.prefix {
+		err = b.remove(ctx, side)
+	}
+	if err != nil {
+		return one, err
+	}
+	if one.Ceiling, err = b.runCeiling(ctx, c.after, b.shape); err != nil {
 		return one, fmt.Errorf("run the plain bulk: %w", err)
 	}
 	return one, nil
+}
+
+// stage returns a side with the documents that are there when the time begins. What
+// changes nothing there can be measured on the same indices again.
+func (b *bench) stage(ctx context.Context, c contest) (side, error) {
+	if c.events == nil {
+		return b.sameSide(c.first), nil
+	}
+	s := b.newSide("w")
+	s.env = c.env
+	if len(c.before) == 0 {
+		return s, nil
+	}
+	if err := b.setup(ctx, c.measured.prefix, s); err != nil {
+		return s, err
+	}
+	if err := b.send(ctx, bulkBodies(c.before, s.prefix, b.shape.Documents), b.shape.InFlight); err != nil {
+		return s, fmt.Errorf("write what is there before: %w", err)
+	}
+	return s, nil
 }

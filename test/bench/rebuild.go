@@ -60,10 +60,11 @@ func (b *bench) runRebuild(ctx context.Context) (rebuildResult, error) {
 	var r rebuildResult
 	b.ceilingEnv = []string{"OPENSEARCH_REFRESH_INTERVAL=1h"}
 	versions := b.options.count / b.options.entities
-	topics, err := b.fill(ctx, workload{name: "rebuild", events: updates(versions)})
+	published, err := b.publish(ctx, workload{name: "rebuild", events: updates(versions)}, b.options.count)
 	if err != nil {
 		return r, fmt.Errorf("publish: %w", err)
 	}
+	topics := published.measured
 	b.say("%d events of %d documents are in the log", topics.events, topics.events/versions)
 	live := b.newSide("r")
 	run, err := b.runWorker(ctx, topics, live)

@@ -80,6 +80,14 @@ func (b *bench) newSide(kind string) side {
 	return side{prefix: name + "-", group: name}
 }
 
+// sameSide is a side with another group, which has read nothing.
+func (b *bench) sameSide(s side) side {
+	b.made++
+	s.group = b.name + "-g" + strconv.Itoa(b.made)
+	b.groups = append(b.groups, s.group)
+	return s
+}
+
 // settings are those of the environment that change how the worker works, so that
 // a report says what was measured. All others have their defaults.
 func (b *bench) settings() map[string]string {

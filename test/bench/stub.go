@@ -36,10 +36,11 @@ type stubResult struct {
 
 func (b *bench) runStub(ctx context.Context) (stubResult, error) {
 	r := stubResult{Cores: cores()}
-	topics, err := b.fill(ctx, workload{name: "stub", events: fresh})
+	published, err := b.publish(ctx, workload{name: "stub", events: fresh}, b.options.count)
 	if err != nil {
 		return r, fmt.Errorf("publish: %w", err)
 	}
+	topics := published.measured
 	r.Events = topics.events
 	s, err := startSink(ctx, b.cluster)
 	if err != nil {
