@@ -15,7 +15,7 @@ type Config struct {
 	CAFile   string        `env:"REDIS_CA_FILE" doc:"File of PEM certificates that the server's certificate must be signed by, with rediss://; empty for the system's. It is read again at every connection."`
 	CertFile string        `env:"REDIS_CERT_FILE" doc:"File of the PEM client certificate, which a Redis with TLS asks for unless tls-auth-clients is no; needs REDIS_KEY_FILE. Both are read again at every connection."`
 	KeyFile  string        `env:"REDIS_KEY_FILE" doc:"File of the PEM key of the client certificate; needs REDIS_CERT_FILE."`
-	TTL      time.Duration `env:"DEDUP_TTL, default=24h" doc:"How long a written event is remembered, 1s or more. Each takes about 130 bytes of Redis."`
+	TTL      time.Duration `env:"DEDUP_TTL, default=24h" doc:"How long a written event is remembered at least, 1s or more. Each takes about 30 bytes of Redis, see docs/operations.md."`
 	Enabled  bool          `env:"DEDUP_ENABLED, default=true" doc:"Whether written events are remembered at all; false does without Redis."`
 }
 

@@ -2,6 +2,9 @@
 // need not be written again. It is an optimisation and never a guarantee: the
 // merge rule makes every repeat harmless, so whatever is wrong with Redis counts
 // as "not seen". It is the only package that talks to Redis.
+//
+// What was written lies in buckets by the time of the events, see [bucket]: those that
+// come together share one, and with it the bytes and the commands that it costs.
 package dedup
 
 import (
@@ -62,7 +65,8 @@ func (m *Memory) Up() bool {
 	return m.health.isUp()
 }
 
-// Seen reports for each entry whether it was marked in the last TTL. Where Redis
+// Seen reports for each entry whether it was marked in the last TTL, or a little
+// before. Where Redis
 // is down, slow or ctx ends, all are false; it takes at most half a second.
 func (m *Memory) Seen(ctx context.Context, entries []Entry) []bool {
 	seen := make([]bool, len(entries))

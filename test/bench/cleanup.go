@@ -97,7 +97,7 @@ func (b *bench) removeGroups(ctx context.Context) error {
 	return errors.Join(left...)
 }
 
-// forgetEvents removes what the workers remembered in Redis. Keys begin with "si1"
+// forgetEvents removes what the workers remembered in Redis. Keys begin with "si2"
 // and the UUID of the index; they would expire, but not before a day has passed.
 func (b *bench) forgetEvents(ctx context.Context) error {
 	client, err := b.redisClient()
@@ -107,18 +107,18 @@ func (b *bench) forgetEvents(ctx context.Context) error {
 	defer func() { _ = client.Close() }()
 	ours := map[string]bool{}
 	for _, space := range b.spaces {
-		ours["si1"+space] = true
+		ours["si2"+space] = true
 	}
 	const uuidSize = 22
 	var cursor uint64
 	for {
-		keys, next, err := client.Scan(ctx, cursor, "si1*", 5000).Result()
+		keys, next, err := client.Scan(ctx, cursor, "si2*", 5000).Result()
 		if err != nil {
 			return fmt.Errorf("look for remembered events: %w", err)
 		}
 		var gone []string
 		for _, key := range keys {
-			if end := len("si1") + uuidSize; len(key) > end && ours[key[:end]] {
+			if end := len("si2") + uuidSize; len(key) > end && ours[key[:end]] {
 				gone = append(gone, key)
 			}
 		}
