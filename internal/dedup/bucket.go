@@ -9,8 +9,8 @@ const (
 	// bucket's own 150 bytes are little for each and one reply answers for many; few
 	// enough for a reply to be short (16 KiB).
 	capacity = 1024
-	// rootBits and leafBits are the bits of an event's time, in microseconds, that the
-	// name of a root leaves out, and that no name tells: 4.2 seconds and one.
+	// rootBits of an event's time, in microseconds, don't tell its root apart from
+	// others, leafBits no bucket at all: 4.2 seconds and one millisecond.
 	rootBits, leafBits = 22, 10
 	// levels is how many buckets an entry may lie in. The lowest are a million under
 	// each root; for events of one and the same time, 256. What finds them all full is
