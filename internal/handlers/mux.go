@@ -27,6 +27,7 @@ type Mux struct {
 type route struct {
 	eventType string
 	entity    *Entity
+	kinds     words[Kind] // the entity's fields
 	deletes   bool
 }
 
@@ -43,21 +44,23 @@ func (r route) unread() Change {
 // topic tells the event type.
 func NewMux(topicPrefix string) *Mux {
 	m := &Mux{topicPrefix: topicPrefix, routes: make(map[string]route)}
-	names := make(map[string]string)
+	names := make(map[string]struct{})
 	for _, entity := range Entities() {
+		kinds := newWords(entity.Fields)
 		for _, eventType := range entity.EventTypes {
 			deletes := strings.HasSuffix(eventType, ".deleted")
-			m.routes[eventType] = route{eventType: eventType, entity: &entity, deletes: deletes}
+			m.routes[eventType] = route{eventType: eventType, entity: &entity, kinds: kinds, deletes: deletes}
 		}
 		for name := range entity.Fields {
-			names[name] = name
+			names[name] = struct{}{}
 		}
-		names[entity.IDMember] = entity.IDMember
+		names[entity.IDMember] = struct{}{}
 	}
 	for _, name := range []string{"event_type", "event_id", "correlation_id", "timestamp", document.VersionField, "data"} {
-		names[name] = name
+		names[name] = struct{}{}
 	}
-	m.scanners.New = func() any { return &scanner{names: names} }
+	known := newWords(names)
+	m.scanners.New = func() any { return &scanner{names: known} }
 	return m
 }
 
@@ -87,7 +90,7 @@ func (m *Mux) Decode(r *record.Record) (Event, Change, *Rejection) {
 	}
 	id, badID := s.entityID(way.entity)
 	order, badOrder := s.order(way, r)
-	if rejection := cmp.Or(badID, badEventID, badCorrelation, badOrder, s.checkFields(way.entity)); rejection != nil {
+	if rejection := cmp.Or(badID, badEventID, badCorrelation, badOrder, s.checkFields(way)); rejection != nil {
 		rejected := way.unread()
 		rejected.ID = id
 		return event, rejected, rejection
