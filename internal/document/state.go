@@ -75,7 +75,8 @@ func Upsert(order Order, fields []Field) State {
 	})
 	sorted := make([]Field, len(fields))
 	for i, p := range places {
-		sorted[i] = Field{Name: fields[p.at].Name, Value: fields[p.at].Value, Order: order}
+		from, to := &fields[p.at], &sorted[i]
+		to.Name, to.Value, to.Order = from.Name, from.Value, order
 	}
 	return State{Fields: sorted, Seen: order}
 }
