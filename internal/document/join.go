@@ -12,7 +12,8 @@ import "strings"
 //
 // For States made of events, Join is commutative, associative and idempotent.
 // Two fields of equal order come from the same event bytes, because the order
-// holds their digest, so which of them is taken makes no difference.
+// holds their digest, so which of them is taken makes no difference. Where somebody
+// has altered a document in the index it does: that of a is taken.
 func Join(a, b State) State {
 	joined := State{
 		Seen:      later(a.Seen, b.Seen),
@@ -62,8 +63,8 @@ func joinFields(a, b []Field, floor Order) []Field {
 	return joined
 }
 
-// covers reports whether nothing of b changes a: each field of a survives the
-// floor, and each of b is in a with an order no lower.
+// covers reports whether joining b with a leaves a as it is, wherever each stands:
+// each field of a survives the floor, and each of b is in a with a higher order.
 func covers(a, b []Field, floor Order) bool {
 	if len(a) == 0 || len(b) > len(a) {
 		return false
@@ -74,7 +75,7 @@ func covers(a, b []Field, floor Order) bool {
 			return false
 		}
 		if len(b) > 0 && b[0].Name == f.Name {
-			if b[0].Order.Above(f.Order) {
+			if !f.Order.Above(b[0].Order) {
 				return false
 			}
 			b = b[1:]
