@@ -9,13 +9,13 @@ import (
 
 // checkFields rejects the first field that the document can't hold, and puts each
 // value on one line.
-func (m *members) checkFields(way route) *Rejection {
+func (m *members) checkFields(e *Entity) *Rejection {
 	fields := m.fields()
 	for i := range fields {
 		f := &fields[i]
-		known := find(way.kinds, f.Name)
-		if known == nil && f.Name != way.entity.IDMember {
-			if rejection := checkName(way.entity, f.Name); rejection != nil {
+		kind, known := e.Fields[f.Name]
+		if !known && f.Name != e.IDMember {
+			if rejection := checkName(e, f.Name); rejection != nil {
 				return rejection
 			}
 		}
@@ -23,8 +23,8 @@ func (m *members) checkFields(way route) *Rejection {
 		if found.problem != "" {
 			return reject(InvalidEvent, "field %q %s: %s", excerpt(f.Name), found.problem, excerpt(f.Value))
 		}
-		if known != nil && !known.value.takes(f.Value, found.depth) {
-			return reject(InvalidField, "field %q is a %s and can't hold %s", f.Name, known.value, excerpt(f.Value))
+		if known && !kind.takes(f.Value, found.depth) {
+			return reject(InvalidField, "field %q is a %s and can't hold %s", f.Name, kind, excerpt(f.Value))
 		}
 		if found.spaced {
 			f.Value = compact(f.Value)

@@ -27,7 +27,6 @@ type Mux struct {
 type route struct {
 	eventType string
 	entity    *Entity
-	kinds     words[Kind] // the entity's fields
 	deletes   bool
 }
 
@@ -44,23 +43,21 @@ func (r route) unread() Change {
 // topic tells the event type.
 func NewMux(topicPrefix string) *Mux {
 	m := &Mux{topicPrefix: topicPrefix, routes: make(map[string]route)}
-	names := make(map[string]struct{})
+	names := make(map[string]string)
 	for _, entity := range Entities() {
-		kinds := newWords(entity.Fields)
 		for _, eventType := range entity.EventTypes {
 			deletes := strings.HasSuffix(eventType, ".deleted")
-			m.routes[eventType] = route{eventType: eventType, entity: &entity, kinds: kinds, deletes: deletes}
+			m.routes[eventType] = route{eventType: eventType, entity: &entity, deletes: deletes}
 		}
 		for name := range entity.Fields {
-			names[name] = struct{}{}
+			names[name] = name
 		}
-		names[entity.IDMember] = struct{}{}
+		names[entity.IDMember] = entity.IDMember
 	}
 	for _, name := range []string{"event_type", "event_id", "correlation_id", "timestamp", document.VersionField, "data"} {
-		names[name] = struct{}{}
+		names[name] = name
 	}
-	known := newWords(names)
-	m.scanners.New = func() any { return &scanner{names: known} }
+	m.scanners.New = func() any { return &scanner{names: names} }
 	return m
 }
 
@@ -90,7 +87,7 @@ func (m *Mux) Decode(r *record.Record) (Event, Change, *Rejection) {
 	}
 	id, badID := s.entityID(way.entity)
 	order, badOrder := s.order(way, r)
-	if rejection := cmp.Or(badID, badEventID, badCorrelation, badOrder, s.checkFields(way)); rejection != nil {
+	if rejection := cmp.Or(badID, badEventID, badCorrelation, badOrder, s.checkFields(way.entity)); rejection != nil {
 		rejected := way.unread()
 		rejected.ID = id
 		return event, rejected, rejection

@@ -43,7 +43,7 @@ func (m *members) published() []byte {
 // is not safe for concurrent use.
 type scanner struct {
 	members
-	names  words[struct{}] // known, so that reading one makes no garbage; shared
+	names  map[string]string // known names, so that reading one makes no garbage; shared
 	value  []byte
 	in     parser // what reads the value: one of the next two
 	quick  quick
@@ -150,8 +150,8 @@ func (s *scanner) part(dst *[]byte) error {
 }
 
 func (s *scanner) name(raw []byte) string {
-	if known := find(s.names, raw[1:len(raw)-1]); known != nil {
-		return known.word
+	if known, ok := s.names[string(raw[1:len(raw)-1])]; ok {
+		return known
 	}
 	return unquote(raw)
 }
