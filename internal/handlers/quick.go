@@ -110,7 +110,7 @@ func (q *quick) remember(name span) bool {
 	bit := uint64(1) << ((len(text) ^ int(text[1])<<2 ^ int(text[len(text)-2])) % 64)
 	if in.bits&bit != 0 {
 		for _, b := range q.names[in.before:] {
-			if string(q.text[b.from:b.to]) == string(text) {
+			if bytes.Equal(q.text[b.from:b.to], text) {
 				return false
 			}
 		}
