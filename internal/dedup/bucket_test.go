@@ -73,8 +73,8 @@ func TestEveryBitOfADigestCounts(t *testing.T) {
 func TestAnyTime(t *testing.T) {
 	m, _ := open(t, stack.Redis(t))
 	entries := fresh(stack.Name(t), 5)
-	for i, time := range []int64{0, -1, 1<<63 - 1, -1 << 63, 253402300799_999_999} {
-		entries[i].Time = time
+	for i, micros := range []int64{0, -1, 1<<63 - 1, -1 << 63, 253402300799_999_999} {
+		entries[i].Time = micros
 	}
 	m.Mark(t.Context(), entries)
 	wantSeen(t, m, entries, all(5, true))
