@@ -90,6 +90,9 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		TLSClientConfig:     security, // for a proxy, behind which the transport dials itself
 		TLSHandshakeTimeout: dialTimeout,
 		MaxIdleConnsPerHost: connsPerHost,
+		// An answer is 80 bytes a document, beside the document that was sent: not worth
+		// the time that both sides would take to compress it.
+		DisableCompression: true,
 		IdleConnTimeout:     idleTimeout,
 	}, nil
 }
@@ -128,7 +131,7 @@ func (c *Client) send(ctx context.Context, req opensearchapi.Request) (answer, e
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to the end
 	var body bytes.Buffer
-	if _, err := body.ReadFrom(res.Body); err != nil {
+	if _, err := io.Copy(&body, res.Body); err != nil {
 		return answer{}, fmt.Errorf("%w: read its answer: %w", errUnanswered, err)
 	}
 	return answer{status: res.StatusCode, body: body.Bytes()}, nil
