@@ -93,7 +93,7 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		// An answer is 80 bytes a document, beside the document that was sent: not worth
 		// the time that both sides would take to compress it.
 		DisableCompression: true,
-		IdleConnTimeout:     idleTimeout,
+		IdleConnTimeout:    idleTimeout,
 	}, nil
 }
 

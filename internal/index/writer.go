@@ -68,7 +68,7 @@ func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) [
 	outcomes := w.writeFirst(ctx, opaqueID, actions, guesses)
 	var wrong []int
 	var again []Action
-	for i := range outcomes {
+	for i := range actions {
 		if guesses[i] && outcomes[i].Reason == ReasonConflict {
 			wrong, again = append(wrong, i), append(again, actions[i])
 		}
