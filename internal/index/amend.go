@@ -43,13 +43,11 @@ func (c *Client) Amend(ctx context.Context, index string, list []Amendment) []Ou
 	for i := range list {
 		actions[i] = Action{Key: list[i].Key, State: list[i].State}
 	}
-	b := &body{}
-	b.room(actions)
+	b := c.newBody(actions)
 	for i := range list {
 		b.end(list[i].append(b.lines, index))
 	}
-	outcomes, _ := NewWriterTo(c, nil).write(ctx, "amend", b, actions)
-	return outcomes
+	return NewWriterTo(c, nil).write(ctx, "amend", b, actions)
 }
 
 // append writes the lines of one amendment. Each says itself that it goes to an

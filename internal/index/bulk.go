@@ -31,20 +31,24 @@ type body struct {
 	ends  []int
 }
 
-// room makes room for what the actions are likely to take.
-func (b *body) room(actions []Action) {
+// newBody returns a body with room for what the actions are likely to take.
+func (c *Client) newBody(actions []Action) *body {
+	b, used := c.bodies.Get().(*body)
+	if !used {
+		b = &body{}
+	}
 	const frame = 192 // the lines without id, alias and source
 	size := 0
 	for i := range actions {
 		size += actions[i].State.Size() + len(actions[i].ID) + frame
 	}
 	b.lines, b.ends = slices.Grow(b.lines[:0], size), slices.Grow(b.ends[:0], len(actions))
+	return b
 }
 
 // encode returns the bulk request of the actions, all in the same way.
-func encode(actions []Action, lines encoding) *body {
-	b := &body{}
-	b.room(actions)
+func (c *Client) encode(actions []Action, lines encoding) *body {
+	b := c.newBody(actions)
 	for i := range actions {
 		b.add(lines, &actions[i])
 	}

@@ -226,7 +226,7 @@ func (c *Client) ownIndices(ctx context.Context, entity document.Entity) (map[st
 // was there already, by an attempt before.
 func (c *Client) Load(ctx context.Context, opaqueID string, next Next, actions []Action) []Outcome {
 	aliases := map[document.Entity]string{next.Entity: next.Alias}
-	outcomes, _ := NewWriterTo(c, aliases).write(ctx, opaqueID, encode(actions, creates(aliases)), actions)
+	outcomes := NewWriterTo(c, aliases).write(ctx, opaqueID, c.encode(actions, creates(aliases)), actions)
 	for i := range outcomes {
 		if outcomes[i].Reason == ReasonConflict { // all that a create can conflict with
 			outcomes[i] = Outcome{Result: Stale, Index: next.Index}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
@@ -29,7 +28,6 @@ type Writer struct {
 	client         *Client
 	create, update encoding
 	firsts         firsts
-	bodies         sync.Pool // of *body, those that nobody reads any more
 }
 
 // NewWriter returns a Writer that joins actions into the documents behind the
@@ -73,9 +71,8 @@ func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) [
 			wrong, again = append(wrong, i), append(again, actions[i])
 		}
 	}
-	more, _ := w.write(ctx, opaqueID, encode(again, w.update), again)
-	for i := range more {
-		outcomes[wrong[i]] = more[i]
+	for i, out := range w.write(ctx, opaqueID, w.client.encode(again, w.update), again) {
+		outcomes[wrong[i]] = out
 	}
 	return outcomes
 }
@@ -83,11 +80,7 @@ func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) [
 // writeFirst writes actions as a create where the guess is that they are the first of
 // their document, and as a script else.
 func (w *Writer) writeFirst(ctx context.Context, opaqueID string, actions []Action, guesses []bool) []Outcome {
-	b, ok := w.bodies.Get().(*body)
-	if !ok {
-		b = &body{}
-	}
-	b.room(actions)
+	b := w.client.newBody(actions)
 	for i := range actions {
 		if guesses[i] {
 			b.add(w.create, &actions[i])
@@ -95,26 +88,21 @@ func (w *Writer) writeFirst(ctx context.Context, opaqueID string, actions []Acti
 			b.add(w.update, &actions[i])
 		}
 	}
-	outcomes, read := w.write(ctx, opaqueID, b, actions)
-	if read {
-		w.bodies.Put(b)
+	return w.write(ctx, opaqueID, b, actions)
+}
+
+// write sends a body, which is used up by that, and returns the outcomes of its
+// actions. A create of a document that is there is a Retry for ReasonConflict.
+func (w *Writer) write(ctx context.Context, opaqueID string, b *body, actions []Action) []Outcome {
+	outcomes := make([]Outcome, len(actions))
+	if len(actions) == 0 || w.send(ctx, opaqueID, b, actions, outcomes) {
+		w.client.bodies.Put(b)
 	}
 	return outcomes
 }
 
-// write sends a body with the lines of the actions and returns their outcomes. A
-// create of a document that is there is a Retry for ReasonConflict.
-//
-// It reports whether the server has read all of the body: else the transport may be
-// sending it still, and it must not be changed.
-func (w *Writer) write(ctx context.Context, opaqueID string, b *body, actions []Action) (outcomes []Outcome, read bool) {
-	outcomes = make([]Outcome, len(actions))
-	if len(actions) > 0 {
-		read = w.send(ctx, opaqueID, b, actions, outcomes)
-	}
-	return outcomes, read
-}
-
+// send sends a body or a part of it. It reports whether the server has read it all:
+// else the transport may be sending it still, and it must not be changed.
 func (w *Writer) send(ctx context.Context, opaqueID string, b *body, actions []Action, outcomes []Outcome) (read bool) {
 	began := time.Now()
 	got, err := w.client.send(ctx, bulkRequest(ctx, opaqueID, b))
