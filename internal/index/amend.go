@@ -39,20 +39,15 @@ type Amendment struct {
 // A request too large as a whole is split, as in [Writer.Write]. The index has to
 // exist: OpenSearch would make a missing one for a Create.
 func (c *Client) Amend(ctx context.Context, index string, list []Amendment) []Outcome {
-	outcomes := make([]Outcome, len(list))
-	if len(list) == 0 {
-		return outcomes
-	}
 	actions := make([]Action, len(list)) // what the writer tells a write from a delete by
-	b := body{starts: make([]int, 0, len(list)+1)}
 	for i := range list {
-		b.starts = append(b.starts, len(b.lines))
-		b.lines = list[i].append(b.lines, index)
 		actions[i] = Action{Key: list[i].Key, State: list[i].State}
 	}
-	b.starts = append(b.starts, len(b.lines))
-	(&Writer{client: c}).write(ctx, "amend", b, actions, outcomes)
-	return outcomes
+	b := c.newBody(actions)
+	for i := range list {
+		b.end(list[i].append(b.lines, index))
+	}
+	return NewWriterTo(c, nil).write(ctx, "amend", b, actions)
 }
 
 // append writes the lines of one amendment. Each says itself that it goes to an

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // bulkFilter trims a bulk response to what outcomes need, in wildcards because
@@ -30,24 +31,58 @@ type item struct {
 // readItems reads the items of a bulk response, in the order of its actions.
 func readItems(body []byte, want int) ([]item, error) {
 	var response struct {
-		Items []map[string]item `json:"items"`
+		Items items `json:"items"`
 	}
+	response.Items = make(items, 0, want)
 	if err := json.Unmarshal(body, &response); err != nil {
 		return nil, fmt.Errorf("read bulk response: %w", err)
 	}
 	if len(response.Items) != want {
 		return nil, fmt.Errorf("read bulk response: %d items for %d actions", len(response.Items), want)
 	}
-	items := make([]item, 0, want)
-	for _, named := range response.Items {
-		if len(named) != 1 {
-			return nil, errors.New("read bulk response: an item without a single operation")
+	return response.Items, nil
+}
+
+// items are those of a bulk response. Without errors most of them are the same
+// bytes, as bulkFilter leaves out what tells them apart; so each kind is read once.
+type items []item
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (list *items) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '[' {
+		return errors.Join(errors.New("items are not a list"), err)
+	}
+	known := map[string]item{}
+	for dec.PeekKind() != ']' {
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return err
 		}
-		for _, it := range named {
-			items = append(items, it)
+		it, ok := known[string(raw)]
+		if !ok {
+			if it, err = readItem(raw); err != nil {
+				return err
+			}
+			known[string(raw)] = it
+		}
+		*list = append(*list, it)
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// readItem reads {"OPERATION":{…}}.
+func readItem(raw jsontext.Value) (item, error) {
+	var named map[string]item
+	if err := json.Unmarshal(raw, &named); err != nil {
+		return item{}, err
+	}
+	for _, it := range named {
+		if len(named) == 1 {
+			return it, nil
 		}
 	}
-	return items, nil
+	return item{}, errors.New("an item without a single operation")
 }
 
 // outcome returns what the item says of its action; visible is the action's own.

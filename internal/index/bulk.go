@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,31 +20,48 @@ type Action struct {
 	State document.State
 }
 
-// body is the NDJSON of a bulk request. starts[i] is where the lines of action i
-// begin, and one more entry holds the end, so a part of the request is a part of
-// the same bytes.
-type body struct {
-	lines  []byte
-	starts []int
-}
-
 // encoding appends the two lines of one action to dst.
 type encoding func(dst []byte, a *Action) []byte
 
-// encode returns the bulk request of the actions.
-func encode(actions []Action, lines encoding) body {
+// body is the NDJSON of a bulk request. Action i ends at ends[i], and the first one
+// begins at from, so a part of the request is a part of the same bytes.
+type body struct {
+	lines []byte
+	from  int
+	ends  []int
+}
+
+// newBody returns a body with room for what the actions are likely to take.
+func (c *Client) newBody(actions []Action) *body {
+	b, used := c.bodies.Get().(*body)
+	if !used {
+		b = &body{}
+	}
 	const frame = 192 // the lines without id, alias and source
 	size := 0
 	for i := range actions {
 		size += actions[i].State.Size() + len(actions[i].ID) + frame
 	}
-	b := body{lines: make([]byte, 0, size), starts: make([]int, 0, len(actions)+1)}
-	for i := range actions {
-		b.starts = append(b.starts, len(b.lines))
-		b.lines = lines(b.lines, &actions[i])
-	}
-	b.starts = append(b.starts, len(b.lines))
+	b.lines, b.ends = slices.Grow(b.lines[:0], size), slices.Grow(b.ends[:0], len(actions))
 	return b
+}
+
+// encode returns the bulk request of the actions, all in the same way.
+func (c *Client) encode(actions []Action, lines encoding) *body {
+	b := c.newBody(actions)
+	for i := range actions {
+		b.add(lines, &actions[i])
+	}
+	return b
+}
+
+// add appends an action.
+func (b *body) add(lines encoding, a *Action) { b.end(lines(b.lines, a)) }
+
+// end takes the lines with those of one more action.
+func (b *body) end(lines []byte) {
+	b.lines = lines
+	b.ends = append(b.ends, len(lines))
 }
 
 // updates joins each action into the stored document, through the aliases of its
@@ -68,9 +86,9 @@ func updates(aliases map[document.Entity]string, scriptID string) encoding {
 //
 //	{"create":{"_index":ALIAS,"_id":ID}}
 //	SOURCE
-func creates(alias string) encoding {
+func creates(aliases map[document.Entity]string) encoding {
 	return func(dst []byte, a *Action) []byte {
-		dst = append(append(dst, `{"create":{"_index":"`...), alias...)
+		dst = append(append(dst, `{"create":{"_index":"`...), aliases[a.Entity]...)
 		dst = append(appendID(append(dst, `","_id":`...), a.ID), "}}\n"...)
 		return append(a.State.AppendSource(dst), '\n')
 	}
@@ -85,10 +103,16 @@ func appendID(dst []byte, id string) []byte {
 }
 
 // count returns the number of actions in b.
-func (b body) count() int { return len(b.starts) - 1 }
+func (b *body) count() int { return len(b.ends) }
 
 // part returns the actions from and up to, but not including, to.
-func (b body) part(from, to int) body { return body{lines: b.lines, starts: b.starts[from : to+1]} }
+func (b *body) part(from, to int) *body {
+	begin := b.from
+	if from > 0 {
+		begin = b.ends[from-1]
+	}
+	return &body{lines: b.lines, from: begin, ends: b.ends[from:to]}
+}
 
 // bytes returns what is sent.
-func (b body) bytes() []byte { return b.lines[b.starts[0]:b.starts[len(b.starts)-1]] }
+func (b *body) bytes() []byte { return b.lines[b.from:b.ends[len(b.ends)-1]] }

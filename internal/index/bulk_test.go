@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,6 +23,10 @@ func testActions() []Action {
 		deleted("2", 7),
 		post("3", 1, `{}`),
 	}
+}
+
+func encode(actions []Action, lines encoding) *body {
+	return (&Client{bodies: &sync.Pool{}}).encode(actions, lines)
 }
 
 func TestEncodeGolden(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,6 +37,7 @@ type Client struct {
 	cfg    Config
 	os     *opensearch.Client
 	script script
+	bodies *sync.Pool // of *body that nobody reads any more
 }
 
 // NewClient returns a Client for valid settings. It opens no connection; the
@@ -69,7 +71,7 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make OpenSearch client: %w", err)
 	}
-	return &Client{cfg: cfg, os: client, script: mergeScript()}, nil
+	return &Client{cfg: cfg, os: client, script: mergeScript(), bodies: &sync.Pool{}}, nil
 }
 
 // loadAWS reads the AWS environment. The SDK's own log lines would go to stderr
@@ -90,7 +92,10 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		TLSClientConfig:     security, // for a proxy, behind which the transport dials itself
 		TLSHandshakeTimeout: dialTimeout,
 		MaxIdleConnsPerHost: connsPerHost,
-		IdleConnTimeout:     idleTimeout,
+		// An answer is 80 bytes a document, beside the document that was sent: not worth
+		// the time that both sides would take to compress it.
+		DisableCompression: true,
+		IdleConnTimeout:    idleTimeout,
 	}, nil
 }
 
@@ -128,7 +133,7 @@ func (c *Client) send(ctx context.Context, req opensearchapi.Request) (answer, e
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to the end
 	var body bytes.Buffer
-	if _, err := body.ReadFrom(res.Body); err != nil {
+	if _, err := io.Copy(&body, res.Body); err != nil {
 		return answer{}, fmt.Errorf("%w: read its answer: %w", errUnanswered, err)
 	}
 	return answer{status: res.StatusCode, body: body.Bytes()}, nil

@@ -42,7 +42,7 @@ func TestSigV4(t *testing.T) {
 	if !strings.HasPrefix(signature, "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") || !strings.Contains(signature, "/eu-west-1/es/aws4_request") {
 		t.Errorf("Authorization %q", signature)
 	}
-	want := encode(posts(1), updates(map[document.Entity]string{document.Post: "posts-write"}, mergeScript().id)).bytes()
+	want := encode(posts(1), creates(map[document.Entity]string{document.Post: "posts-write"})).bytes()
 	if diff := cmp.Diff(string(want), server.requests()[0]); diff != "" {
 		t.Errorf("signing changed the body: %s", diff)
 	}

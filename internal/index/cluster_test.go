@@ -17,7 +17,7 @@ import (
 // realConfig returns settings for the real cluster under a prefix of the test's
 // own; what has that prefix is removed at its end. The merge script stays: its id
 // is a hash of its text, so every test of this text shares it.
-func realConfig(t *testing.T) Config {
+func realConfig(t testing.TB) Config {
 	t.Helper()
 	cfg := Config{
 		URLs:            strings.Split(stack.OpenSearch(t), ","),
@@ -33,7 +33,7 @@ func realConfig(t *testing.T) Config {
 	return cfg
 }
 
-func mustClient(t *testing.T, cfg Config) *Client {
+func mustClient(t testing.TB, cfg Config) *Client {
 	t.Helper()
 	client, err := NewClient(cfg)
 	if err != nil {
@@ -43,7 +43,7 @@ func mustClient(t *testing.T, cfg Config) *Client {
 }
 
 // removeAll takes a test back to before its setup.
-func removeAll(t *testing.T, c *Client) {
+func removeAll(t testing.TB, c *Client) {
 	t.Helper()
 	prefix := c.cfg.IndexPrefix
 	for name := range call[map[string]any](t, c, http.MethodGet, "/"+prefix+"*?expand_wildcards=all&filter_path=*.settings.index.uuid", "") {
@@ -62,7 +62,7 @@ func removeAll(t *testing.T, c *Client) {
 }
 
 // setUp returns a client whose aliases stand.
-func setUp(t *testing.T, cfg Config) *Client {
+func setUp(t testing.TB, cfg Config) *Client {
 	t.Helper()
 	client := mustClient(t, cfg)
 	report, err := client.Setup(t.Context())
@@ -74,7 +74,7 @@ func setUp(t *testing.T, cfg Config) *Client {
 
 // call asks the cluster anything, fails the test where it refuses, and decodes
 // the answer. It outlives the test's context, so it also serves to clean up.
-func call[T any](t *testing.T, c *Client, method, path, body string) T {
+func call[T any](t testing.TB, c *Client, method, path, body string) T {
 	t.Helper()
 	var out T
 	if err := c.ask(context.WithoutCancel(t.Context()), plainRequest{method, path, body}, &out); err != nil {
@@ -84,13 +84,13 @@ func call[T any](t *testing.T, c *Client, method, path, body string) T {
 }
 
 // refresh makes what was written visible to searches.
-func refresh(t *testing.T, c *Client) {
+func refresh(t testing.TB, c *Client) {
 	t.Helper()
 	call[any](t, c, http.MethodPost, "/"+c.cfg.IndexPrefix+"*/_refresh", "")
 }
 
 // hits returns the ids that a search finds, in the order of its sort.
-func hits(t *testing.T, c *Client, index, query string) []string {
+func hits(t testing.TB, c *Client, index, query string) []string {
 	t.Helper()
 	found := call[struct {
 		Hits struct {
@@ -107,7 +107,7 @@ func hits(t *testing.T, c *Client, index, query string) []string {
 }
 
 // stored returns the _source of documents by id, those of tombstones included.
-func stored(t *testing.T, c *Client, index string, ids []string) map[string]jsontext.Value {
+func stored(t testing.TB, c *Client, index string, ids []string) map[string]jsontext.Value {
 	t.Helper()
 	request, err := json.Marshal(map[string]any{"ids": ids})
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package index writes documents to OpenSearch and prepares it for them: a bulk
 // writer with exactly one outcome for each action, the script that joins a State
-// into a stored document, templates, first indices and their aliases, the steps by
+// into a document that is there, templates, first indices and their aliases, the steps by
 // which another index goes live in their place, and the look at what of these is
 // not as it should be; for who rebuilds or verifies a lock, scans of a whole index,
 // and writes on condition that nobody wrote since.

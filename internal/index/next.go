@@ -225,8 +225,8 @@ func (c *Client) ownIndices(ctx context.Context, entity document.Entity) (map[st
 // Outcomes are those of [Writer.Write], but for one: Stale says that the document
 // was there already, by an attempt before.
 func (c *Client) Load(ctx context.Context, opaqueID string, next Next, actions []Action) []Outcome {
-	loader := Writer{client: c, lines: creates(next.Alias)}
-	outcomes := loader.Write(ctx, opaqueID, actions)
+	aliases := map[document.Entity]string{next.Entity: next.Alias}
+	outcomes := NewWriterTo(c, aliases).write(ctx, opaqueID, c.encode(actions, creates(aliases)), actions)
 	for i := range outcomes {
 		if outcomes[i].Reason == ReasonConflict { // all that a create can conflict with
 			outcomes[i] = Outcome{Result: Stale, Index: next.Index}

@@ -95,18 +95,19 @@ func operatorIndex(t *testing.T, dynamic string) *Client {
 
 func checkRejected(t *testing.T, client *Client, cases map[string]string) {
 	t.Helper()
-	writer := NewWriter(client)
-	for name, fields := range cases {
-		t.Run(name, func(t *testing.T) {
-			bad := post(name, 1, fields)
-			got := writer.Write(t.Context(), "x", []Action{post("before "+name, 1, `{}`), bad, post("after "+name, 1, `{}`)})
-			if got[0].Result != Written || got[2].Result != Written {
-				t.Errorf("neighbours: %+v, %+v", got[0], got[2])
-			}
-			if got[1].Result != Rejected || got[1].Reason != ReasonRejectedByIndex || got[1].Words == "" {
-				t.Errorf("got %+v", got[1])
-			}
-		})
+	for way, writer := range map[string]*Writer{"as a create": NewWriter(client), "as a script": neverFirst(NewWriter(client))} {
+		for name, fields := range cases {
+			t.Run(name+" "+way, func(t *testing.T) {
+				name += way
+				got := writer.Write(t.Context(), "x", []Action{post("before "+name, 1, `{}`), post(name, 1, fields), post("after "+name, 1, `{}`)})
+				if got[0].Result != Written || got[2].Result != Written {
+					t.Errorf("neighbours: %+v, %+v", got[0], got[2])
+				}
+				if got[1].Result != Rejected || got[1].Reason != ReasonRejectedByIndex || got[1].Words == "" {
+					t.Errorf("got %+v", got[1])
+				}
+			})
+		}
 	}
 }
 
@@ -194,8 +195,9 @@ func TestRetriedForTheScript(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
 		other := *client
 		other.script.id = "no-such-script"
-		writer := NewWriter(&other)
-		if got := writer.Write(t.Context(), "x", posts(1))[0]; got.Result != Retry || got.Reason != ReasonScriptMissing {
+		mustWrite(t, client, posts(1)...)
+		got := NewWriter(&other).Write(t.Context(), "x", posts(2))
+		if got[0].Result != Retry || got[0].Reason != ReasonScriptMissing || got[1].Result != Written {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -25,8 +25,9 @@ type Writer struct {
 	// from many goroutines.
 	Observe func(bytes int, took time.Duration)
 
-	client *Client
-	lines  encoding
+	client         *Client
+	create, update encoding
+	firsts         firsts
 }
 
 // NewWriter returns a Writer that joins actions into the documents behind the
@@ -42,26 +43,67 @@ func NewWriter(client *Client) *Writer {
 // NewWriterTo is NewWriter through other aliases: one for each entity that it will
 // be given. It keeps the map, which must not be changed any more.
 func NewWriterTo(client *Client, aliases map[document.Entity]string) *Writer {
-	return &Writer{client: client, lines: updates(aliases, client.script.id)}
+	return &Writer{
+		client: client, firsts: firsts{there: map[kind]float64{}},
+		create: creates(aliases), update: updates(aliases, client.script.id),
+	}
 }
 
-// Write sends actions as one bulk request and returns exactly one outcome for
-// each, in their order. opaqueID is sent as X-Opaque-Id, which OpenSearch puts in
-// its slow logs and task lists.
+// Write joins actions into their documents and returns exactly one outcome for each,
+// in their order. opaqueID is sent as X-Opaque-Id, which OpenSearch puts in its slow
+// logs and task lists.
+//
+// Actions that are probably the first of their document go as a create, the others
+// as a script. Creates that find a document go again as scripts, in a second bulk
+// request, so what comes of an action is the same either way.
 //
 // A request that is refused as a whole with 400 or 413 is split in halves, one
 // after the other, until the culprit stands alone. Nothing else is tried again
 // here. An action may have been applied although its outcome is Retry; the join
 // makes the repeat harmless.
 func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) []Outcome {
-	outcomes := make([]Outcome, len(actions))
-	if len(actions) > 0 {
-		w.write(ctx, opaqueID, encode(actions, w.lines), actions, outcomes)
+	guesses := w.firsts.guess(actions)
+	outcomes := w.writeFirst(ctx, opaqueID, actions, guesses)
+	var wrong []int
+	var again []Action
+	for i := range actions {
+		if guesses[i] && outcomes[i].Reason == ReasonConflict {
+			wrong, again = append(wrong, i), append(again, actions[i])
+		}
+	}
+	for i, out := range w.write(ctx, opaqueID, w.client.encode(again, w.update), again) {
+		outcomes[wrong[i]] = out
 	}
 	return outcomes
 }
 
-func (w *Writer) write(ctx context.Context, opaqueID string, b body, actions []Action, outcomes []Outcome) {
+// writeFirst writes actions as a create where the guess is that they are the first of
+// their document, and as a script else.
+func (w *Writer) writeFirst(ctx context.Context, opaqueID string, actions []Action, guesses []bool) []Outcome {
+	b := w.client.newBody(actions)
+	for i := range actions {
+		if guesses[i] {
+			b.add(w.create, &actions[i])
+		} else {
+			b.add(w.update, &actions[i])
+		}
+	}
+	return w.write(ctx, opaqueID, b, actions)
+}
+
+// write sends a body, which is used up by that, and returns the outcomes of its
+// actions. A create of a document that is there is a Retry for ReasonConflict.
+func (w *Writer) write(ctx context.Context, opaqueID string, b *body, actions []Action) []Outcome {
+	outcomes := make([]Outcome, len(actions))
+	if len(actions) == 0 || w.send(ctx, opaqueID, b, actions, outcomes) {
+		w.client.bodies.Put(b)
+	}
+	return outcomes
+}
+
+// send sends a body or a part of it. It reports whether the server has read it all:
+// else the transport may be sending it still, and it must not be changed.
+func (w *Writer) send(ctx context.Context, opaqueID string, b *body, actions []Action, outcomes []Outcome) (read bool) {
 	began := time.Now()
 	got, err := w.client.send(ctx, bulkRequest(ctx, opaqueID, b))
 	if w.Observe != nil {
@@ -71,14 +113,15 @@ func (w *Writer) write(ctx context.Context, opaqueID string, b body, actions []A
 	case err != nil:
 		fill(outcomes, Outcome{Result: Retry, Reason: unanswered(err), Words: capped(err.Error())})
 	case got.status < http.StatusMultipleChoices:
-		settle(got.body, actions, outcomes)
+		return w.settle(got.body, actions, outcomes)
 	case isSplittable(got.status) && b.count() > 1:
 		half := b.count() / 2
-		w.write(ctx, opaqueID, b.part(0, half), actions[:half], outcomes[:half])
-		w.write(ctx, opaqueID, b.part(half, b.count()), actions[half:], outcomes[half:])
+		w.send(ctx, opaqueID, b.part(0, half), actions[:half], outcomes[:half])
+		w.send(ctx, opaqueID, b.part(half, b.count()), actions[half:], outcomes[half:])
 	default:
 		fill(outcomes, refused(got.status, readFault(got.body)))
 	}
+	return false
 }
 
 // isSplittable tells the statuses of a whole request that one of its actions may
@@ -87,17 +130,20 @@ func isSplittable(status int) bool {
 	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge
 }
 
-// settle reads outcomes from a bulk response. One that cannot be read says
-// nothing of any action.
-func settle(response []byte, actions []Action, outcomes []Outcome) {
+// settle reads outcomes from a bulk response and reports whether it could: one with
+// an item for each action proves that the server has read them all, and one that
+// can't be read says nothing of any action.
+func (w *Writer) settle(response []byte, actions []Action, outcomes []Outcome) (read bool) {
 	items, err := readItems(response, len(actions))
 	if err != nil {
 		fill(outcomes, Outcome{Result: Retry, Reason: ReasonNetwork, Words: capped(err.Error())})
-		return
+		return false
 	}
 	for i, it := range items {
 		outcomes[i] = it.outcome(actions[i].State.Visible())
 	}
+	w.firsts.learn(actions, items)
+	return true
 }
 
 func fill(outcomes []Outcome, with Outcome) {
@@ -106,7 +152,7 @@ func fill(outcomes []Outcome, with Outcome) {
 	}
 }
 
-func bulkRequest(ctx context.Context, opaqueID string, b body) opensearchapi.BulkRequest {
+func bulkRequest(ctx context.Context, opaqueID string, b *body) opensearchapi.BulkRequest {
 	requireAlias := true // else a missing alias would become an index without our mapping
 	header := http.Header{"X-Opaque-Id": {headerText(opaqueID)}}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header)) // nothing where ctx has no span
