@@ -42,10 +42,10 @@ func (b *Rebuild) advance(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	tail := stream.After(b.joined, present)
-	if err := b.intact(tail); err != nil {
+	if err := b.intact(present); err != nil {
 		return 0, err
 	}
+	tail := stream.After(b.joined, present)
 	n := records(tail)
 	b.Display.Phase(string(PhaseCatchUp), n, "events")
 	if err := b.join(ctx, tail, nil); err != nil {
@@ -59,20 +59,9 @@ func (b *Rebuild) advance(ctx context.Context) (int64, error) {
 
 // intact makes sure that the log goes on where the new indices end. Behind the swap
 // there is no way back: the gap is told, and what comes after it counts.
-func (b *Rebuild) intact(tail []stream.Range) error {
-	next := make(map[record.Partition]record.Position, len(b.joined))
-	for _, p := range b.joined {
-		next[p.Partition] = p
-	}
-	for _, r := range tail {
-		var from int64 // of a new log, all
-		if p, known := next[r.Partition]; known && (p.TopicID == r.TopicID || p.TopicID == "" || r.TopicID == "") {
-			from = p.Next
-		}
-		if r.From <= from {
-			continue
-		}
-		gap := fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", r.Partition, from, r.From)
+func (b *Rebuild) intact(present []stream.Range) error {
+	for _, gone := range stream.Cut(b.joined, present) {
+		gap := fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", gone.Partition, gone.From, gone.To)
 		if !b.swapped && !b.options.AcceptTruncated {
 			return &RefusedError{What: gap, WayOut: "--accept-truncated does without what is gone"}
 		}
