@@ -19,12 +19,12 @@ func (b *Rebuild) foldLog(ctx context.Context) error {
 	if b.fold, err = fold.Open(b.Fold); err != nil {
 		return err
 	}
+	var ranges []stream.Range
 	if b.options.Seed {
-		if err := b.seed(ctx); err != nil {
-			return err
-		}
+		ranges, err = b.seed(ctx)
+	} else {
+		ranges, err = b.Log.Ranges(ctx, b.options.Topics)
 	}
-	ranges, err := b.Log.Ranges(ctx, b.options.Topics)
 	if err != nil {
 		return err
 	}
@@ -64,12 +64,22 @@ func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
 	return errors.Join(cut...)
 }
 
-// seed joins what the live indices hold.
-func (b *Rebuild) seed(ctx context.Context) error {
+// seed joins what the live indices hold, and returns the log that is to be joined over
+// it. It begins before what they did not hold for sure: behind what the group had
+// committed, or what was gone already.
+func (b *Rebuild) seed(ctx context.Context) ([]stream.Range, error) {
+	committed, err := b.Committed(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look up what the live group has committed: %w", err)
+	}
+	before, err := b.Log.Ranges(ctx, b.options.Topics)
+	if err != nil {
+		return nil, err
+	}
 	for _, entity := range b.options.Entities {
 		live, _, err := b.Client.Live(ctx, entity)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if live == "" {
 			continue
@@ -79,10 +89,21 @@ func (b *Rebuild) seed(ctx context.Context) error {
 			return b.sow(page)
 		})
 		if err != nil {
-			return fmt.Errorf("read the live index %s: %w", live, err)
+			return nil, fmt.Errorf("read the live index %s: %w", live, err)
 		}
 	}
-	return nil
+	present, err := b.Log.Ranges(ctx, b.options.Topics)
+	if err != nil {
+		return nil, err
+	}
+	held := stream.Positions(stream.Before(committed, before))
+	if gone := stream.Cut(held, present); len(gone) > 0 {
+		return nil, &RefusedError{
+			What:   fmt.Sprintf("the log of %s was cut from offset %d to %d, which the workers had not committed, while the live index was read", gone[0].Partition, gone[0].From, gone[0].To),
+			WayOut: "raise the topic's retention.ms, let the workers catch up, and rebuild again",
+		}
+	}
+	return present, nil
 }
 
 func (b *Rebuild) sow(page []index.Stored) error {

@@ -186,11 +186,14 @@ func (b *Rebuild) verifyCount(ctx context.Context, next index.Next, counted *loa
 // has refused as a whole, so that only the events at fault are left out, as live.
 func (b *Rebuild) loadRefused(ctx context.Context) error {
 	refused := b.refused.documents
-	if len(refused) == 0 {
+	if refused == 0 {
 		return nil
 	}
 	if b.options.Seed {
-		return fmt.Errorf("OpenSearch refuses %d of the documents (%s), and the log does not hold all of their events; mend the template first", len(refused), b.refused.words)
+		return &RefusedError{
+			What:   fmt.Sprintf("OpenSearch refuses %d of the live index's documents (%s), and the log does not hold all of their events", refused, b.refused.words),
+			WayOut: "mend the template first; of documents too large, raise OpenSearch's http.max_content_length",
+		}
 	}
 	whole, err := b.Log.Ranges(ctx, b.options.Topics)
 	if err != nil {
@@ -198,9 +201,12 @@ func (b *Rebuild) loadRefused(ctx context.Context) error {
 	}
 	whole = stream.Before(b.joined, whole)
 	b.Display.Phase("load refused documents event by event", records(whole), "events")
-	return b.join(ctx, whole, func(r *record.Record) bool {
-		_, change, rejection := b.Decoder.Decode(r)
-		_, wanted := refused[change.Key]
-		return rejection == nil && wanted
-	})
+	return b.join(ctx, whole, b.isMarked)
+}
+
+// isMarked tells the good events of documents of which something was refused. It may
+// take others for them, which changes nothing: to join an event again is harmless.
+func (b *Rebuild) isMarked(r *record.Record) bool {
+	_, change, rejection := b.Decoder.Decode(r)
+	return rejection == nil && b.refused.marked(change.Key)
 }

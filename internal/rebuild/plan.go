@@ -31,6 +31,7 @@ type Plan struct {
 	IndexFree  int64        `json:"index_free_bytes"` // below its high watermark
 	Refusals   []string     `json:"refusals"`         // why Run would not begin
 	Notes      []string     `json:"notes"`
+	Error      string       `json:"error,omitempty"` // why no more could be told
 }
 
 // PlanEntity is one entity of a Plan.
@@ -62,7 +63,8 @@ func (b *Rebuild) Plan(ctx context.Context) (Plan, error) {
 			p.Notes = append(p.Notes, fmt.Sprintf("topic %s does not exist, so a document that has events only there is not made", name))
 		}
 	}
-	if p.EventBytes, err = b.sample(ctx, ranges); err != nil {
+	var created int64
+	if p.EventBytes, created, err = b.sample(ctx, ranges); err != nil {
 		return p, err
 	}
 	if err := b.planLog(ctx, &p); err != nil {
@@ -71,7 +73,7 @@ func (b *Rebuild) Plan(ctx context.Context) (Plan, error) {
 	if err := b.planIndices(ctx, &p); err != nil {
 		return p, err
 	}
-	err = b.planDisks(ctx, &p)
+	err = b.planDisks(ctx, &p, created)
 	return p, err
 }
 
@@ -129,21 +131,21 @@ func (b *Rebuild) planIndices(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// planDisks estimates what fold and index will need. The fold keeps one State an
-// entity, and for a while what is being compacted beside it.
-func (b *Rebuild) planDisks(ctx context.Context, p *Plan) error {
+// planDisks estimates what fold and index will need, by the live indices and, as these
+// may lack most documents, by the created events of the log. The fold keeps one State
+// an entity, and for a while what is being compacted beside it.
+func (b *Rebuild) planDisks(ctx context.Context, p *Plan, created int64) error {
 	const compaction, growth = 2, 1.2
-	entities, bytes := p.Events, p.Events*p.EventBytes
-	known := int64(0)
-	stored := int64(0)
+	known, stored := int64(0), int64(0)
 	for _, e := range p.Entities {
 		known, stored = known+e.Documents, stored+e.Bytes
 	}
-	if known > 0 {
-		entities, bytes = min(entities, int64(float64(known)*growth)), int64(float64(stored)*growth)
+	if known+created == 0 {
+		created = p.Events // each may be of another document
 	}
+	entities := min(p.Events, int64(float64(max(created, known))*growth))
 	p.FoldNeed = entities * p.EventBytes * compaction
-	p.IndexNeed = bytes * int64(1+b.Client.Replicas())
+	p.IndexNeed = int64(float64(max(created*p.EventBytes, stored))*growth) * int64(1+b.Client.Replicas())
 	var err error
 	if p.FoldFree, err = b.Fold.Free(); err != nil {
 		return err
@@ -162,20 +164,35 @@ func (b *Rebuild) planDisks(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// sample returns the average size of some records.
-func (b *Rebuild) sample(ctx context.Context, ranges []stream.Range) (int64, error) {
+// sample returns the average size of some records and, by their share in each topic's
+// sample, how many events of the log create a document that is to be made anew.
+func (b *Rebuild) sample(ctx context.Context, ranges []stream.Range) (size, created int64, err error) {
+	type topic struct{ all, sampled, created int64 }
+	topics := map[string]*topic{}
 	var some []stream.Range
 	for _, r := range ranges {
+		if topics[r.Topic] == nil {
+			topics[r.Topic] = &topic{}
+		}
+		topics[r.Topic].all += r.To - r.From
 		r.From = max(r.From, r.To-sampled)
 		some = append(some, r)
 	}
 	var bytes, n int64
-	err := b.Log.Read(ctx, some, func(r record.Record) error {
+	err = b.Log.Read(ctx, some, func(r record.Record) error {
 		bytes, n = bytes+int64(len(r.Key)+len(r.Value)), n+1
+		t := topics[r.Topic]
+		t.sampled++
+		if event, _, _ := b.Decoder.Decode(&r); strings.HasSuffix(event.Type, ".created") && slices.Contains(b.options.Entities, event.Entity) {
+			t.created++
+		}
 		return nil
 	})
 	if n == 0 {
-		return 0, err
+		return 0, 0, err
 	}
-	return bytes / n, err
+	for _, t := range topics {
+		created += t.all * t.created / max(t.sampled, 1)
+	}
+	return bytes / n, created, err
 }

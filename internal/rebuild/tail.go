@@ -90,7 +90,7 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 	return pipeline.Process(ctx, b.Batch, pipeline.Parts{
 		Decoder: b.Decoder, Catalog: fixed(targets),
 		Writer:  chosen{index.NewWriterTo(b.Client, aliases), targets, stop},
-		Deliver: b.deliver, Observe: func(pipeline.Ending) { b.Display.Add(1) }, Log: b.Logger,
+		Deliver: func(letter pipeline.Letter, done func(error)) { b.deliver(letter, done, stop) }, Observe: func(pipeline.Ending) { b.Display.Add(1) }, Log: b.Logger,
 	}, partitions, func(ctx context.Context, add func(*record.Record) error) error {
 		return b.Log.Read(ctx, stretches, func(r record.Record) error {
 			if keep != nil && !keep(&r) {
@@ -104,8 +104,9 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 
 // deliver ends a record that cannot be indexed. A broken one is a dead letter of the
 // live run. One that OpenSearch refuses is perhaps refused by the new index alone:
-// it becomes a letter once that index is to serve, if it is none yet.
-func (b *Rebuild) deliver(letter pipeline.Letter, done func(error)) {
+// it becomes a letter once that index serves, if it is none yet. One that the broker
+// does not take ends the join by stop, as nobody would mend that who is not told.
+func (b *Rebuild) deliver(letter pipeline.Letter, done func(error), stop context.CancelCauseFunc) {
 	switch byIndex := letter.Reason == index.ReasonRejectedByIndex || letter.Reason == index.ReasonTooLarge; {
 	case !byIndex:
 		b.refused.broken(letter.Reason)
@@ -113,14 +114,42 @@ func (b *Rebuild) deliver(letter pipeline.Letter, done func(error)) {
 	case b.Letters.Known(letter.Record):
 		done(nil)
 	default:
-		r := letter.Record
-		b.refused.event(Refusal{Topic: r.Topic, Partition: r.ID, Offset: r.Offset, Reason: letter.Reason})
-		if b.swapped || b.options.AcceptRejected {
-			b.Letters.Send(letter, done)
+		_, change, _ := b.Decoder.Decode(letter.Record)
+		b.refused.event(change.Key, letter)
+		if !b.swapped {
+			done(nil)
 			return
 		}
-		done(nil)
+		b.Letters.Send(letter, func(err error) {
+			if err != nil {
+				stop(&RefusedError{
+					What:   "an event that OpenSearch refuses can't become a dead letter: " + err.Error(),
+					WayOut: "run `indexer setup`, which makes the dead-letter topic or says what it lacks, then `indexer rebuild --finish`",
+				})
+			}
+			done(err)
+		})
 	}
+}
+
+// bury makes dead letters of the events that were refused before the swap: they are
+// joined, and refused, once more. Before, there was nothing to be told: the index
+// that refused them served nobody.
+func (b *Rebuild) bury(ctx context.Context) error {
+	origin := b.nexts[0].Origin // all have the same of these
+	if len(origin.Refused) == 0 {
+		return nil
+	}
+	if err := b.Letters.Refresh(ctx); err != nil {
+		return fmt.Errorf("look which events are dead letters: %w", err)
+	}
+	present, err := b.Log.Ranges(ctx, b.options.Topics)
+	if err != nil {
+		return err
+	}
+	again := stream.After(origin.Refused, stream.Before(origin.Joined, present))
+	b.Display.Phase("write dead letters", records(again), "events")
+	return b.join(ctx, again, b.isMarked)
 }
 
 // judgeRefusals keeps a new index from going live that refuses what is not yet a
