@@ -3,6 +3,7 @@ package rebuild
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -120,6 +121,28 @@ func TestCutWhileTheSeedIsRead(t *testing.T) {
 	report := s.ok(seeded(stream.Positions(read)...))
 	if report.Documents != 2 {
 		t.Errorf("%d documents, want a and b", report.Documents)
+	}
+}
+
+// What a rebuild will need is not told by a live index that lacks most documents.
+func TestPlanOfANearlyEmptyIndex(t *testing.T) {
+	s := newStand(t)
+	s.setup()
+	const documents = 20
+	for i := range documents {
+		s.post(strconv.Itoa(i), 1)
+	}
+	s.publish("post.deleted", `{"post_id":"0","version":1}`)
+	s.index(t.Context(), s.client, s.post("0", 1))
+	plan, err := s.rebuild().Plan(t.Context())
+	if err != nil || len(plan.Refusals) > 0 {
+		t.Fatalf("%v, %v", err, plan.Refusals)
+	}
+	if least := documents * plan.EventBytes; plan.FoldNeed < least || plan.IndexNeed < least {
+		t.Errorf("fold %d, index %d bytes, want %d or more", plan.FoldNeed, plan.IndexNeed, least)
+	}
+	if plan, err := s.rebuild(only(document.Artist)).Plan(t.Context()); err != nil || plan.FoldNeed > 0 {
+		t.Errorf("of artists alone: %d bytes, %v", plan.FoldNeed, err)
 	}
 }
 

@@ -63,17 +63,18 @@ func (b *Rebuild) Plan(ctx context.Context) (Plan, error) {
 			p.Notes = append(p.Notes, fmt.Sprintf("topic %s does not exist, so a document that has events only there is not made", name))
 		}
 	}
-	var created int64
-	if p.EventBytes, created, err = b.sample(ctx, ranges); err != nil {
+	some, err := b.sample(ctx, ranges)
+	if err != nil {
 		return p, err
 	}
+	p.EventBytes = some.bytes
 	if err := b.planLog(ctx, &p); err != nil {
 		return p, err
 	}
 	if err := b.planIndices(ctx, &p); err != nil {
 		return p, err
 	}
-	err = b.planDisks(ctx, &p, created)
+	err = b.planDisks(ctx, &p, some)
 	return p, err
 }
 
@@ -134,14 +135,15 @@ func (b *Rebuild) planIndices(ctx context.Context, p *Plan) error {
 // planDisks estimates what fold and index will need, by the live indices and, as these
 // may lack most documents, by the created events of the log. The fold keeps one State
 // an entity, and for a while what is being compacted beside it.
-func (b *Rebuild) planDisks(ctx context.Context, p *Plan, created int64) error {
+func (b *Rebuild) planDisks(ctx context.Context, p *Plan, some sample) error {
 	const compaction, growth = 2, 1.2
 	known, stored := int64(0), int64(0)
 	for _, e := range p.Entities {
 		known, stored = known+e.Documents, stored+e.Bytes
 	}
+	created := some.created
 	if known+created == 0 {
-		created = p.Events // each may be of another document
+		created = some.wanted // each may be of another document
 	}
 	entities := min(p.Events, int64(float64(max(created, known))*growth))
 	p.FoldNeed = entities * p.EventBytes * compaction
@@ -164,10 +166,16 @@ func (b *Rebuild) planDisks(ctx context.Context, p *Plan, created int64) error {
 	return nil
 }
 
-// sample returns the average size of some records and, by their share in each topic's
-// sample, how many events of the log create a document that is to be made anew.
-func (b *Rebuild) sample(ctx context.Context, ranges []stream.Range) (size, created int64, err error) {
-	type topic struct{ all, sampled, created int64 }
+// sample is what some records of each partition tell of the whole log.
+type sample struct {
+	bytes   int64 // of a record, on average
+	wanted  int64 // events of what is to be made anew, good and bad
+	created int64 // those of them that create a document
+}
+
+// sample reads the last records of each partition.
+func (b *Rebuild) sample(ctx context.Context, ranges []stream.Range) (sample, error) {
+	type topic struct{ all, read, wanted, created int64 }
 	topics := map[string]*topic{}
 	var some []stream.Range
 	for _, r := range ranges {
@@ -179,20 +187,22 @@ func (b *Rebuild) sample(ctx context.Context, ranges []stream.Range) (size, crea
 		some = append(some, r)
 	}
 	var bytes, n int64
-	err = b.Log.Read(ctx, some, func(r record.Record) error {
+	err := b.Log.Read(ctx, some, func(r record.Record) error {
 		bytes, n = bytes+int64(len(r.Key)+len(r.Value)), n+1
 		t := topics[r.Topic]
-		t.sampled++
-		if event, _, _ := b.Decoder.Decode(&r); strings.HasSuffix(event.Type, ".created") && slices.Contains(b.options.Entities, event.Entity) {
-			t.created++
+		t.read++
+		if event, _, _ := b.Decoder.Decode(&r); slices.Contains(b.options.Entities, event.Entity) {
+			t.wanted++
+			if strings.HasSuffix(event.Type, ".created") {
+				t.created++
+			}
 		}
 		return nil
 	})
-	if n == 0 {
-		return 0, 0, err
-	}
+	s := sample{bytes: bytes / max(n, 1)}
 	for _, t := range topics {
-		created += t.all * t.created / max(t.sampled, 1)
+		s.wanted += t.all * t.wanted / max(t.read, 1)
+		s.created += t.all * t.created / max(t.read, 1)
 	}
-	return bytes / n, created, err
+	return s, err
 }
