@@ -137,6 +137,9 @@ func (p *program) rebuild(ctx context.Context, flags rebuildFlags) error {
 	report, err := b.run(ctx, flags)
 	done()
 	if err != nil {
+		if ctx.Err() != nil {
+			err = interrupted(report, err)
+		}
 		report.Error = err.Error()
 	}
 	if printErr := p.printRebuild(report, flags.asJSON); printErr != nil {
@@ -149,6 +152,14 @@ func (p *program) rebuild(ctx context.Context, flags rebuildFlags) error {
 }
 
 const rebuildNext = `mend what is named and repeat the command: it finishes or clears away what this one left; "indexer rebuild --dry-run" tells whether it may begin`
+
+// interrupted says what a signal has left behind.
+func interrupted(report rebuild.Report, err error) error {
+	if len(report.Indices) == 0 {
+		return fmt.Errorf("interrupted, the live indices are as they were: %w", err)
+	}
+	return fmt.Errorf("interrupted, the new indices serve; `indexer rebuild --finish` does what may be left: %w", err)
+}
 
 // printPlan tells what a rebuild would do. A plan that may not begin is a failure, as
 // is one that err has kept from being made.

@@ -110,13 +110,17 @@ func (l *Lock) Release(ctx context.Context) error {
 	defer cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.client.deleteLock(ctx, l.entry)
-	if isConflict(err) {
-		var found lockEntry
-		if found, err = l.client.readLock(ctx); err == nil && found.held && found.Owner == l.document.Owner {
+	_, err := Patiently(ctx, func() (any, error) {
+		err := l.client.deleteLock(ctx, l.entry)
+		if !isConflict(err) {
+			return nil, err
+		}
+		found, err := l.client.readLock(ctx)
+		if err == nil && found.held && found.Owner == l.document.Owner {
 			err = l.client.deleteLock(ctx, found)
 		}
-	}
+		return nil, err
+	})
 	if err != nil && !isMissing(err) {
 		return fmt.Errorf("release the lock: %w", err)
 	}

@@ -46,7 +46,8 @@ func loadSettings() map[string]any {
 // in the same request, so none ever stands without them. It is named after the time
 // at, or after the first second behind that whose name is free, as a setup may just
 // have taken it. Script and template are stored first, as by [Client.Setup]; a
-// template that would lose data is an error.
+// template that would lose data is an error. It may be repeated after an error with
+// the same time and owner: one whose answer got lost is found.
 func (c *Client) CreateNext(ctx context.Context, entity document.Entity, at time.Time, origin Origin) (Next, error) {
 	if err := c.prepare(ctx, entity); err != nil {
 		return Next{}, err
@@ -58,13 +59,14 @@ func (c *Client) CreateNext(ctx context.Context, entity document.Entity, at time
 			"mappings": map[string]any{"_meta": map[string]any{originMember: origin}}, // merges with the template's own
 			"aliases":  map[string]any{n.next(name): map[string]any{}},
 		})}
-		switch err := c.ask(ctx, create, nil); {
-		case isTaken(err):
-			continue
-		case err != nil:
+		err := c.ask(ctx, create, nil)
+		if err != nil && !isTaken(err) {
 			return Next{}, fmt.Errorf("create index %s: %w", name, err)
 		}
-		return c.nextNamed(ctx, entity, name)
+		next, lookErr := c.nextNamed(ctx, entity, name)
+		if err == nil || lookErr == nil && next.Origin.Owner == origin.Owner {
+			return next, lookErr
+		}
 	}
 }
 

@@ -46,15 +46,20 @@ func (b *Rebuild) load(ctx context.Context) error {
 }
 
 func (b *Rebuild) loadEntity(ctx context.Context, entity document.Entity, expired time.Time) error {
-	live, _, err := b.Client.Live(ctx, entity)
-	if err != nil {
+	var next index.Next
+	began := time.Now()
+	err := b.insist(ctx, "make a new index", func() error {
+		live, _, err := b.Client.Live(ctx, entity)
+		if err != nil {
+			return err
+		}
+		next, err = b.Client.CreateNext(ctx, entity, began, index.Origin{
+			State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Began: began,
+		})
 		return err
-	}
-	next, err := b.Client.CreateNext(ctx, entity, time.Now(), index.Origin{
-		State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Began: time.Now(),
 	})
 	if err != nil {
-		return fmt.Errorf("make a new index: %w", err)
+		return err
 	}
 	b.nexts = append(b.nexts, next)
 	b.Display.Phase("load "+string(entity)+"s", -1, "documents")

@@ -147,6 +147,9 @@ func (b *Rebuild) planDisks(ctx context.Context, p *Plan, some sample) error {
 	}
 	entities := min(p.Events, int64(float64(max(created, known))*growth))
 	p.FoldNeed = entities * p.EventBytes * compaction
+	if b.options.Seed {
+		p.FoldNeed += int64(float64(stored)*growth) * compaction
+	}
 	p.IndexNeed = int64(float64(max(created*p.EventBytes, stored))*growth) * int64(1+b.Client.Replicas())
 	var err error
 	if p.FoldFree, err = b.Fold.Free(); err != nil {

@@ -164,23 +164,31 @@ func (b *Rebuild) count(ctx context.Context, name string) (visible, tombstones i
 // as the newest, though after a rollback it is not: it is the way back.
 func (b *Rebuild) clean(ctx context.Context) error {
 	for _, next := range b.nexts {
-		kept, err := b.Client.Kept(ctx, next.Entity)
+		err := b.insist(ctx, "remove replaced indices", func() error { return b.cleanEntity(ctx, next) })
 		if err != nil {
 			return err
 		}
-		wayBack := slices.IndexFunc(kept, func(k index.KeptIndex) bool { return k.Index == next.Origin.Previous })
-		if wayBack > 0 {
-			kept = slices.Insert(slices.Delete(slices.Clone(kept), wayBack, wayBack+1), 0, kept[wayBack])
+	}
+	return nil
+}
+
+func (b *Rebuild) cleanEntity(ctx context.Context, next index.Next) error {
+	kept, err := b.Client.Kept(ctx, next.Entity)
+	if err != nil {
+		return err
+	}
+	wayBack := slices.IndexFunc(kept, func(k index.KeptIndex) bool { return k.Index == next.Origin.Previous })
+	if wayBack > 0 {
+		kept = slices.Insert(slices.Delete(slices.Clone(kept), wayBack, wayBack+1), 0, kept[wayBack])
+	}
+	for _, old := range kept[min(b.options.Keep, len(kept)):] {
+		if err := b.Lock.Check(ctx); err != nil {
+			return err
 		}
-		for _, old := range kept[min(b.options.Keep, len(kept)):] {
-			if err := b.Lock.Check(ctx); err != nil {
-				return err
-			}
-			if err := b.Client.DropKept(ctx, old.Index); err != nil {
-				return fmt.Errorf("remove the replaced index %s: %w", old.Index, err)
-			}
-			b.report.Removed = append(b.report.Removed, old.Index)
+		if err := b.Client.DropKept(ctx, old.Index); err != nil {
+			return fmt.Errorf("remove the replaced index %s: %w", old.Index, err)
 		}
+		b.report.Removed = append(b.report.Removed, old.Index)
 	}
 	return nil
 }

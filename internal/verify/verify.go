@@ -129,7 +129,7 @@ func (v *Verify) look(ctx context.Context, repair *Repair) (Findings, error) {
 // unmoved tells where an index that was looked at no longer serves.
 func (v *Verify) unmoved(ctx context.Context) error {
 	for _, entity := range v.options.Entities {
-		live, _, err := v.Client.Live(ctx, entity)
+		live, err := v.live(ctx, entity)
 		if err != nil {
 			return err
 		}
