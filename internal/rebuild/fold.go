@@ -23,7 +23,7 @@ func (b *Rebuild) foldLog(ctx context.Context) error {
 	if b.options.Seed {
 		ranges, err = b.seed(ctx)
 	} else {
-		ranges, err = b.Log.Ranges(ctx, b.options.Topics)
+		ranges, err = b.ranges(ctx)
 	}
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
 	if b.options.AcceptTruncated || b.options.Seed {
 		return nil
 	}
-	now, err := b.Log.Ranges(ctx, b.options.Topics)
+	now, err := b.ranges(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,11 +68,11 @@ func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
 // it. It begins before what they did not hold for sure: behind what the group had
 // committed, or what was gone already.
 func (b *Rebuild) seed(ctx context.Context) ([]stream.Range, error) {
-	committed, err := b.Committed(ctx)
+	committed, err := b.committed(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look up what the live group has committed: %w", err)
+		return nil, err
 	}
-	before, err := b.Log.Ranges(ctx, b.options.Topics)
+	before, err := b.ranges(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (b *Rebuild) seed(ctx context.Context) ([]stream.Range, error) {
 			return nil, fmt.Errorf("read the live index %s: %w", live, err)
 		}
 	}
-	present, err := b.Log.Ranges(ctx, b.options.Topics)
+	present, err := b.ranges(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -126,4 +126,23 @@ func records(ranges []stream.Range) int64 {
 		n += r.To - r.From
 	}
 	return n
+}
+
+// ranges is the present log. Brokers that do not answer are waited for, as they are
+// while it is read.
+func (b *Rebuild) ranges(ctx context.Context) (present []stream.Range, err error) {
+	err = b.insist(ctx, "look where the log ends", func() error {
+		present, err = b.Log.Ranges(ctx, b.options.Topics)
+		return err
+	})
+	return present, err
+}
+
+// committed is how far the live group is.
+func (b *Rebuild) committed(ctx context.Context) (positions []record.Position, err error) {
+	err = b.insist(ctx, "look up what the live group has committed", func() error {
+		positions, err = b.Committed(ctx)
+		return err
+	})
+	return positions, err
 }

@@ -17,9 +17,13 @@ import (
 // load makes the new indices and writes every State of the fold into them, then
 // brings them into the shape in which they are to be searched.
 func (b *Rebuild) load(ctx context.Context) error {
-	expired, err := b.options.Tombstones(ctx)
+	var expired time.Time
+	err := b.insist(ctx, "find out which tombstones are still needed", func() (err error) {
+		expired, err = b.options.Tombstones(ctx)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("find out which tombstones are still needed: %w", err)
+		return err
 	}
 	for _, entity := range b.options.Entities {
 		if err := b.loadEntity(ctx, entity, expired); err != nil {
@@ -200,7 +204,7 @@ func (b *Rebuild) loadRefused(ctx context.Context) error {
 			WayOut: "mend the template first; of documents too large, raise OpenSearch's http.max_content_length",
 		}
 	}
-	whole, err := b.Log.Ranges(ctx, b.options.Topics)
+	whole, err := b.ranges(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // swap moves the aliases of all entities in one request. What the drain needs to
@@ -18,9 +19,9 @@ func (b *Rebuild) swap(ctx context.Context) error {
 	if err := b.bigEnough(ctx); err != nil {
 		return err
 	}
-	committed, err := b.Committed(ctx)
+	committed, err := b.committed(ctx)
 	if err != nil {
-		return fmt.Errorf("look up what the live group has committed: %w", err)
+		return err
 	}
 	swaps := make([]index.Swap, len(b.nexts))
 	for i := range b.nexts {
@@ -108,7 +109,7 @@ func (b *Rebuild) insist(ctx context.Context, what string, do func() error) erro
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil, errors.Is(err, index.ErrMoved), errors.Is(err, index.ErrLockLost), errors.As(err, &refused), !b.swapped && !index.Passes(err):
+		case ctx.Err() != nil, errors.Is(err, index.ErrMoved), errors.Is(err, index.ErrLockLost), errors.As(err, &refused), !b.swapped && !index.Passes(err) && !stream.Passes(err):
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		b.Logger.Warn().Err(err).Msg(what + "; trying again")

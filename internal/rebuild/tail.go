@@ -38,7 +38,7 @@ func (b *Rebuild) catchUp(ctx context.Context) error {
 
 // advance joins the log up to its present end, and returns how much that was.
 func (b *Rebuild) advance(ctx context.Context) (int64, error) {
-	present, err := b.Log.Ranges(ctx, b.options.Topics)
+	present, err := b.ranges(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -140,10 +140,11 @@ func (b *Rebuild) bury(ctx context.Context) error {
 	if len(origin.Refused) == 0 {
 		return nil
 	}
-	if err := b.Letters.Refresh(ctx); err != nil {
-		return fmt.Errorf("look which events are dead letters: %w", err)
+	err := b.insist(ctx, "look which events are dead letters", func() error { return b.Letters.Refresh(ctx) })
+	if err != nil {
+		return err
 	}
-	present, err := b.Log.Ranges(ctx, b.options.Topics)
+	present, err := b.ranges(ctx)
 	if err != nil {
 		return err
 	}
@@ -159,8 +160,9 @@ func (b *Rebuild) judgeRefusals(ctx context.Context) error {
 	if b.refused.count == 0 || b.options.AcceptRejected {
 		return nil
 	}
-	if err := b.Letters.Refresh(ctx); err != nil {
-		return fmt.Errorf("look which events are dead letters: %w", err)
+	err := b.insist(ctx, "look which events are dead letters", func() error { return b.Letters.Refresh(ctx) })
+	if err != nil {
+		return err
 	}
 	b.refused.drop(func(e Refusal) bool {
 		at := record.Partition{Topic: e.Topic, ID: e.Partition}
