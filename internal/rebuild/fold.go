@@ -2,7 +2,6 @@ package rebuild
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/search-indexer/search-indexer/internal/fold"
@@ -51,17 +50,17 @@ func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
 	if err != nil {
 		return err
 	}
-	present := make(map[record.Partition]stream.Range, len(now))
-	for _, r := range now {
-		present[r.Partition] = r
+	begun := stream.Positions(read)
+	for i := range begun {
+		begun[i].Next = read[i].From
 	}
-	var cut []error
-	for _, r := range read {
-		if p, ok := present[r.Partition]; !ok || p.TopicID != r.TopicID || p.From > r.From {
-			cut = append(cut, fmt.Errorf("the log of %s was cut, or its topic made again, while it was read", r.Partition))
-		}
+	if ended := stream.Ended(begun, now); len(ended) > 0 {
+		return fmt.Errorf("topic %s was removed, or made again, while it was read", ended[0].Topic)
 	}
-	return errors.Join(cut...)
+	if cut := stream.Cut(begun, now); len(cut) > 0 {
+		return fmt.Errorf("the log of %s was cut while it was read", cut[0].Partition)
+	}
+	return nil
 }
 
 // seed joins what the live indices hold, and returns the log that is to be joined over

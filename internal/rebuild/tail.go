@@ -57,18 +57,34 @@ func (b *Rebuild) advance(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// intact makes sure that the log goes on where the new indices end. Behind the swap
-// there is no way back: the gap is told, and what comes after it counts.
+// intact makes sure that the log goes on where the new indices end.
 func (b *Rebuild) intact(present []stream.Range) error {
+	for _, p := range stream.Ended(b.joined, present) {
+		err := b.lacks(fmt.Sprintf("topic %s was removed, or made again, before its last events were read", p.Topic),
+			"`indexer rebuild --seed-from-current` begins with what the live index holds of them; --accept-truncated does without")
+		if err != nil {
+			return err
+		}
+	}
 	for _, gone := range stream.Cut(b.joined, present) {
-		gap := fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", gone.Partition, gone.From, gone.To)
-		if !b.swapped && !b.options.AcceptTruncated {
-			return &RefusedError{What: gap, WayOut: "--accept-truncated does without what is gone"}
+		err := b.lacks(fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", gone.Partition, gone.From, gone.To),
+			"--accept-truncated does without what is gone")
+		if err != nil {
+			return err
 		}
-		if !slices.Contains(b.report.Notes, gap) {
-			b.Logger.Error().Msg(gap + "; run `indexer verify`")
-			b.report.note(gap)
-		}
+	}
+	return nil
+}
+
+// lacks refuses to go on where events are gone. Behind the swap there is no way back:
+// it is told, and what comes after them counts.
+func (b *Rebuild) lacks(what, wayOut string) error {
+	if !b.swapped && !b.options.AcceptTruncated {
+		return &RefusedError{What: what, WayOut: wayOut}
+	}
+	if !slices.Contains(b.report.Notes, what) {
+		b.Logger.Error().Msg(what + "; run `indexer verify`")
+		b.report.note(what)
 	}
 	return nil
 }

@@ -57,6 +57,19 @@ func Cut(positions []record.Position, present []Range) []Range {
 	return gone
 }
 
+// Ended returns the positions whose log is no more: its topic was removed, or made
+// again.
+func Ended(positions []record.Position, present []Range) []record.Position {
+	return slices.DeleteFunc(slices.Clone(positions), func(p record.Position) bool {
+		return slices.ContainsFunc(present, func(r Range) bool { return isOf(p, r) })
+	})
+}
+
+// isOf tells whether a position is of the log that r is of.
+func isOf(p record.Position, r Range) bool {
+	return p.Partition == r.Partition && !differ(p.TopicID, r.TopicID)
+}
+
 // reached is the offset of r that positions come to.
 func reached(positions []record.Position, r Range) int64 {
 	return min(max(covered(positions, r), r.From), r.To)
@@ -66,7 +79,7 @@ func reached(positions []record.Position, r Range) int64 {
 // none is of it, be it that its topic was made again since.
 func covered(positions []record.Position, r Range) int64 {
 	for _, p := range positions {
-		if p.Partition == r.Partition && !differ(p.TopicID, r.TopicID) {
+		if isOf(p, r) {
 			return p.Next
 		}
 	}

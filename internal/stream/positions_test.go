@@ -47,6 +47,9 @@ func TestWhatPositionsCover(t *testing.T) {
 	if diff := cmp.Diff(gone, Cut(positions, present)); diff != "" {
 		t.Errorf("cut: %s", diff)
 	}
+	if diff := cmp.Diff([]record.Position{positions[1], positions[5]}, Ended(positions, present)); diff != "" {
+		t.Errorf("ended: %s", diff)
+	}
 	if left := After(Positions(present), present); left[3].From != 9 || left[3].To != 9 {
 		t.Errorf("after its own end: %v", left)
 	}
