@@ -60,7 +60,7 @@ func (c *Client) Lock(ctx context.Context, request LockRequest) (*Lock, error) {
 	var watched lockEntry
 	var since time.Time
 	for {
-		found, err := Patiently(ctx, func() (lockEntry, error) { return c.readLock(ctx) })
+		found, err := c.readLock(ctx)
 		if err != nil {
 			return nil, err
 		}

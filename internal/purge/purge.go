@@ -47,7 +47,7 @@ type Count struct {
 // returns what it did, also beside an error. A document that is written meanwhile
 // stays. Ending ctx ends it after the request under way; to repeat it is harmless.
 func Run(ctx context.Context, client *index.Client, r Request) ([]Count, error) {
-	targets, err := index.Patiently(ctx, func() (index.Targets, error) { return index.NewCatalog(client).Refresh(ctx) })
+	targets, err := index.NewCatalog(client).Refresh(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for the indices: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/search-indexer/search-indexer/internal/dlq"
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/fold"
-	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 )
@@ -63,7 +62,7 @@ func (v *Verify) foldLog(ctx context.Context) error {
 func (v *Verify) findIndices(ctx context.Context) error {
 	v.indices = map[document.Entity]string{}
 	for _, entity := range v.options.Entities {
-		live, err := v.live(ctx, entity)
+		live, _, err := v.Client.Live(ctx, entity)
 		if err != nil {
 			return fmt.Errorf("look for the indices: %w", err)
 		}
@@ -72,7 +71,7 @@ func (v *Verify) findIndices(ctx context.Context) error {
 		}
 		v.indices[entity] = live
 	}
-	unfinished, err := index.Patiently(ctx, func() ([]index.Next, error) { return v.Client.Unfinished(ctx) })
+	unfinished, err := v.Client.Unfinished(ctx)
 	if err != nil {
 		return fmt.Errorf("look for the indices: %w", err)
 	}
@@ -82,14 +81,6 @@ func (v *Verify) findIndices(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// live returns the index that serves an entity; an empty name where none does.
-func (v *Verify) live(ctx context.Context, entity document.Entity) (string, error) {
-	return index.Patiently(ctx, func() (string, error) {
-		live, _, err := v.Client.Live(ctx, entity)
-		return live, err
-	})
 }
 
 // checkLog finds out whether the log holds everything.

@@ -129,7 +129,10 @@ func (v *Verify) look(ctx context.Context, repair *Repair) (Findings, error) {
 // unmoved tells where an index that was looked at no longer serves.
 func (v *Verify) unmoved(ctx context.Context) error {
 	for _, entity := range v.options.Entities {
-		live, err := v.live(ctx, entity)
+		live, err := index.Patiently(ctx, func() (string, error) {
+			live, _, err := v.Client.Live(ctx, entity)
+			return live, err
+		})
 		if err != nil {
 			return err
 		}
