@@ -92,10 +92,13 @@ func (v *Verify) run(ctx context.Context) error {
 	}
 	found, err := v.look(ctx, repair)
 	v.report.Findings = found
-	if err != nil || repair == nil || found.Differences == 0 {
+	if repair == nil || found.Differences == 0 {
 		return err
 	}
 	v.report.Repair = repair
+	if err != nil {
+		return err
+	}
 	v.Logger.Info().Int64("mended", repair.Mended).Msg("verify again")
 	after, err := v.look(ctx, nil)
 	v.report.After = &after
