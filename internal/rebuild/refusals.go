@@ -155,5 +155,5 @@ func (m *marks) has(key document.Key) bool {
 
 func (m *marks) place(key document.Key) (word int, bit uint64) {
 	hash := maphash.Comparable(m.seed, key) % markedBits
-	return int(hash / 64), 1 << (hash % 64) //nolint:gosec // far below the largest int
+	return int(hash / 64), 1 << (hash % 64)
 }

@@ -19,7 +19,7 @@ func TestATopicIsMadeAgainMeanwhile(t *testing.T) {
 			s := newStand(t)
 			s.setup()
 			s.index(t.Context(), s.client, s.post("a", 1))
-			b := s.rebuild(at(phase, func(ctx context.Context) error {
+			b := s.rebuild(at(phase, func(context.Context) error {
 				s.remake("post.created")
 				s.post("b", 1)
 				return nil
