@@ -43,14 +43,18 @@ func (l *Lock) expire() {
 // that the lock was taken with, with Release, or with the cause [ErrLockLost].
 func (l *Lock) Context() context.Context { return l.ctx }
 
-// keep renews the lock until its context ends.
+// keep renews the lock until its context ends: sooner after a renewal that failed, as
+// a cluster that is busy refuses some.
 func (l *Lock) keep() {
-	for {
+	for wait := l.ttl / lockRenewals; ; {
 		select {
 		case <-l.ctx.Done():
 			return
-		case <-time.After(l.ttl / lockRenewals):
-			_ = l.Check(l.ctx) // a failure that matters ends the context
+		case <-time.After(wait):
+		}
+		wait = l.ttl / lockRenewals
+		if l.Check(l.ctx) != nil { // a failure that matters ends the context
+			wait /= lockPolls
 		}
 	}
 }
