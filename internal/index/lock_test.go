@@ -212,8 +212,9 @@ func TestLockIsKeptOnABusyCluster(t *testing.T) {
 	}
 	forward := httputil.NewSingleHostReverseProxy(target)
 	var requests, renewed atomic.Int64
+	var idle atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n := requests.Add(1); n > 4 && n%5 != 0 {
+		if n := requests.Add(1); n > 4 && n%5 != 0 && !idle.Load() {
 			w.WriteHeader(http.StatusTooManyRequests)
 			return
 		}
@@ -230,6 +231,7 @@ func TestLockIsKeptOnABusyCluster(t *testing.T) {
 			t.Fatalf("after %d requests: %v", requests.Load(), cause)
 		}
 	}
+	idle.Store(true)
 	if renewed.Load() < 2 {
 		t.Errorf("%d renewals", renewed.Load())
 	}
