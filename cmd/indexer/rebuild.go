@@ -132,13 +132,16 @@ func (p *program) rebuild(ctx context.Context, flags rebuildFlags) error {
 	if flags.dryRun {
 		plan, err := b.plan(ctx, flags)
 		done()
-		if err != nil {
-			return failed(err, rebuildNext)
-		}
-		return p.printPlan(plan, flags.asJSON)
+		return p.printPlan(plan, err, flags.asJSON)
 	}
 	report, err := b.run(ctx, flags)
 	done()
+	if err != nil {
+		if ctx.Err() != nil {
+			err = interrupted(report, err)
+		}
+		report.Error = err.Error()
+	}
 	if printErr := p.printRebuild(report, flags.asJSON); printErr != nil {
 		return errors.Join(err, printErr)
 	}
@@ -150,22 +153,34 @@ func (p *program) rebuild(ctx context.Context, flags rebuildFlags) error {
 
 const rebuildNext = `mend what is named and repeat the command: it finishes or clears away what this one left; "indexer rebuild --dry-run" tells whether it may begin`
 
-// printPlan tells what a rebuild would do. A plan that may not begin is a failure.
-func (p *program) printPlan(plan rebuild.Plan, asJSON bool) error {
-	var refusals []error
-	for _, refusal := range plan.Refusals {
-		refusals = append(refusals, errors.New(refusal))
+// interrupted says what a signal has left behind.
+func interrupted(report rebuild.Report, err error) error {
+	if len(report.Indices) == 0 {
+		return fmt.Errorf("interrupted, the live indices are as they were: %w", err)
 	}
-	refused := errors.Join(refusals...)
-	if asJSON {
+	return fmt.Errorf("interrupted, the new indices serve; `indexer rebuild --finish` does what may be left: %w", err)
+}
+
+// printPlan tells what a rebuild would do. A plan that may not begin is a failure, as
+// is one that err has kept from being made.
+func (p *program) printPlan(plan rebuild.Plan, err error, asJSON bool) error {
+	next := ""
+	if err != nil {
+		plan.Error, next = err.Error(), rebuildNext
+	}
+	for _, refusal := range plan.Refusals {
+		err = errors.Join(err, errors.New(refusal))
+	}
+	switch {
+	case asJSON:
 		if err := p.printObject(plan); err != nil {
 			return err
 		}
-	} else {
+	case plan.Error == "":
 		printPlanText(p.stdout, plan)
 	}
-	if refused != nil {
-		return failed(refused, "")
+	if err != nil {
+		return failed(err, next)
 	}
 	return nil
 }

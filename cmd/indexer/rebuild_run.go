@@ -95,15 +95,17 @@ func (r *rebuilder) plan(ctx context.Context, flags rebuildFlags) (rebuild.Plan,
 // run does what flags say under the lock that all share who change indices wholesale.
 func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild.Report, err error) {
 	err = locked(ctx, r.client, r.settings.Index.LockTTL, "rebuild", r.log, func(ctx context.Context, lock *index.Lock) error {
-		letters, err := r.letters(ctx)
-		if err != nil {
-			return err
-		}
+		letters := r.letters()
 		b, err := r.rebuild(flags, lock, letters)
 		if err != nil {
 			return err
 		}
 		defer func() { report = b.Report() }()
+		if !flags.abort { // which only removes indices, and so needs no Kafka
+			if err := letters.Refresh(ctx); err != nil {
+				return fmt.Errorf("look which events are dead letters: %w", err)
+			}
+		}
 		switch {
 		case flags.finish:
 			return b.Finish(ctx)
@@ -162,12 +164,10 @@ type rebuildLetters struct {
 	sender *dlq.Sender
 }
 
-// letters reads which records are dead letters already.
-func (r *rebuilder) letters(ctx context.Context) (*rebuildLetters, error) {
+// letters knows of none before its first Refresh.
+func (r *rebuilder) letters() *rebuildLetters {
 	topic := r.settings.Kafka.DLQTopic
-	l := &rebuildLetters{reader: dlq.NewReader(r.reader, r.decoder, topic), sender: dlq.NewSender(r.producer, topic)}
-	err := l.Refresh(ctx)
-	return l, err
+	return &rebuildLetters{reader: dlq.NewReader(r.reader, r.decoder, topic), sender: dlq.NewSender(r.producer, topic)}
 }
 
 // Refresh implements [rebuild.Letters].

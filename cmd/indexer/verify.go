@@ -99,7 +99,7 @@ func (p *program) verify(ctx context.Context, flags verifyFlags) error {
 	report, err := runVerify(ctx, s, flags, s.Log.logger(p.stderr), display)
 	done()
 	if err != nil {
-		return failed(err, "mend that and verify again; what was mended until now stays")
+		return p.brokenOff(ctx, report, flags, err)
 	}
 	if err := p.printVerified(report, flags); err != nil {
 		return err
@@ -112,6 +112,25 @@ func (p *program) verify(ctx context.Context, flags verifyFlags) error {
 		return &failure{fmt.Errorf("%d documents differ from what the log says", left), exitDiffers, next}
 	}
 	return nil
+}
+
+// brokenOff tells of a verification that err has ended: what it has found says nothing
+// of the rest, but what it has mended stays.
+func (p *program) brokenOff(ctx context.Context, report verify.Report, flags verifyFlags, err error) error {
+	if ctx.Err() != nil {
+		err = fmt.Errorf("interrupted: %w", err)
+	}
+	next := "mend that and verify again"
+	if report.Repair != nil {
+		next += fmt.Sprintf("; %d documents were mended until now", report.Repair.Mended)
+	}
+	if flags.asJSON {
+		report.Error = err.Error()
+		if err := p.printVerified(report, flags); err != nil {
+			return err
+		}
+	}
+	return failed(err, next)
 }
 
 // runVerify wires a verification, and runs a repair under the lock that all share who

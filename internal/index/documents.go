@@ -42,7 +42,7 @@ func (c *Client) Documents(ctx context.Context, index string, entity document.En
 	stored := make([]Stored, len(ids))
 	for i, id := range ids {
 		if refusal := docs[i].Error; refusal != nil {
-			return nil, fmt.Errorf("read documents of %s: %s", index, refusal.words())
+			return nil, fmt.Errorf("read documents of %s: %w", index, refusal.ofOne())
 		}
 		stored[i] = docs[i].as(document.Key{Entity: entity, ID: id})
 	}

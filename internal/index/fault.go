@@ -45,6 +45,16 @@ func (f fault) has(kind string) bool {
 	return false
 }
 
+// ofOne is f as the error of one document that was to be read, which comes without a
+// status: what is not for good passes, as where a shard is about to come back.
+func (f fault) ofOne() error {
+	status := http.StatusServiceUnavailable
+	if f.has("index_not_found_exception") || f.has("index_closed_exception") {
+		status = http.StatusBadRequest
+	}
+	return &serverError{status: status, fault: f}
+}
+
 // words returns f and its causes as one text of at most maxWords bytes. A cause
 // that says the same again is left out.
 func (f fault) words() string {

@@ -16,6 +16,7 @@ import (
 type KeptIndex struct {
 	Index     string
 	Origin    Origin
+	Closed    bool
 	Documents int64 // with tombstones; 0 for a closed index
 	Bytes     int64 // on disk, of the primary shards
 	Created   time.Time
@@ -45,7 +46,7 @@ func (c *Client) Kept(ctx context.Context, entity document.Entity) ([]KeptIndex,
 		}
 		size := sizes[name].Primaries
 		kept = append(kept, KeptIndex{
-			Index: name, Origin: origin, Documents: size.Docs.Count, Bytes: size.Store.Bytes,
+			Index: name, Origin: origin, Closed: own.isClosed(), Documents: size.Docs.Count, Bytes: size.Store.Bytes,
 			Created: time.UnixMilli(own.Settings.Index.Created).UTC(),
 		})
 	}

@@ -72,7 +72,7 @@ func (c *Client) readLock(ctx context.Context) (lockEntry, error) {
 	case found.Error != nil && found.Error.has("index_not_found_exception"):
 		return lockEntry{noIndex: true}, nil
 	case found.Error != nil:
-		return lockEntry{}, fmt.Errorf("read the lock: %s", found.Error.words())
+		return lockEntry{}, fmt.Errorf("read the lock: %w", found.Error.ofOne())
 	case !found.Found:
 		return lockEntry{}, nil
 	}

@@ -43,14 +43,18 @@ func (l *Lock) expire() {
 // that the lock was taken with, with Release, or with the cause [ErrLockLost].
 func (l *Lock) Context() context.Context { return l.ctx }
 
-// keep renews the lock until its context ends.
+// keep renews the lock until its context ends: sooner after a renewal that failed, as
+// a cluster that is busy refuses some.
 func (l *Lock) keep() {
-	for {
+	for wait := l.ttl / lockRenewals; ; {
 		select {
 		case <-l.ctx.Done():
 			return
-		case <-time.After(l.ttl / lockRenewals):
-			_ = l.Check(l.ctx) // a failure that matters ends the context
+		case <-time.After(wait):
+		}
+		wait = l.ttl / lockRenewals
+		if l.Check(l.ctx) != nil { // a failure that matters ends the context
+			wait /= lockPolls
 		}
 	}
 }
@@ -110,13 +114,17 @@ func (l *Lock) Release(ctx context.Context) error {
 	defer cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.client.deleteLock(ctx, l.entry)
-	if isConflict(err) {
-		var found lockEntry
-		if found, err = l.client.readLock(ctx); err == nil && found.held && found.Owner == l.document.Owner {
+	_, err := Patiently(ctx, func() (any, error) {
+		err := l.client.deleteLock(ctx, l.entry)
+		if !isConflict(err) {
+			return nil, err
+		}
+		found, err := l.client.readLock(ctx)
+		if err == nil && found.held && found.Owner == l.document.Owner {
 			err = l.client.deleteLock(ctx, found)
 		}
-	}
+		return nil, err
+	})
 	if err != nil && !isMissing(err) {
 		return fmt.Errorf("release the lock: %w", err)
 	}

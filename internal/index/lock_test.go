@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -195,6 +199,41 @@ func TestRenewalWithoutAnswer(t *testing.T) {
 	}
 	if holder, held, err := client.LockHolder(t.Context()); held || err != nil {
 		t.Errorf("after the release: %+v %v", holder, err)
+	}
+}
+
+// A cluster that refuses most requests for a while does not make it lost.
+func TestLockIsKeptOnABusyCluster(t *testing.T) {
+	t.Parallel()
+	cfg := realConfig(t)
+	target, err := url.Parse(cfg.URLs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(target)
+	var requests, renewed atomic.Int64
+	var idle atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := requests.Add(1); n > 4 && n%5 != 0 && !idle.Load() {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		if requests.Load() > 4 {
+			renewed.Add(1)
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	cfg.URLs = []string{server.URL}
+	held := mustLock(t, mustClient(t, cfg), "rebuild")
+	for began := time.Now(); renewed.Load() < 2 && time.Since(began) < time.Minute; time.Sleep(10 * time.Millisecond) {
+		if cause := context.Cause(held.Context()); cause != nil {
+			t.Fatalf("after %d requests: %v", requests.Load(), cause)
+		}
+	}
+	idle.Store(true)
+	if renewed.Load() < 2 {
+		t.Errorf("%d renewals", renewed.Load())
 	}
 }
 

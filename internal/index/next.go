@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,7 +46,8 @@ func loadSettings() map[string]any {
 // in the same request, so none ever stands without them. It is named after the time
 // at, or after the first second behind that whose name is free, as a setup may just
 // have taken it. Script and template are stored first, as by [Client.Setup]; a
-// template that would lose data is an error.
+// template that would lose data is an error. It may be repeated after an error with
+// the same time and owner: one whose answer got lost is found.
 func (c *Client) CreateNext(ctx context.Context, entity document.Entity, at time.Time, origin Origin) (Next, error) {
 	if err := c.prepare(ctx, entity); err != nil {
 		return Next{}, err
@@ -57,13 +59,14 @@ func (c *Client) CreateNext(ctx context.Context, entity document.Entity, at time
 			"mappings": map[string]any{"_meta": map[string]any{originMember: origin}}, // merges with the template's own
 			"aliases":  map[string]any{n.next(name): map[string]any{}},
 		})}
-		switch err := c.ask(ctx, create, nil); {
-		case isTaken(err):
-			continue
-		case err != nil:
+		err := c.ask(ctx, create, nil)
+		if err != nil && !isTaken(err) {
 			return Next{}, fmt.Errorf("create index %s: %w", name, err)
 		}
-		return c.nextNamed(ctx, entity, name)
+		next, lookErr := c.nextNamed(ctx, entity, name)
+		if err == nil || lookErr == nil && next.Origin.Owner == origin.Owner {
+			return next, lookErr
+		}
 	}
 }
 
@@ -141,6 +144,28 @@ func (c *Client) Release(ctx context.Context, next Next) error {
 	return c.BlockWrites(ctx, next.Index)
 }
 
+// Reclaim gives an index that went live its private alias back, where somebody has
+// taken it away: the rebuild can't be finished without. Where it has it, nothing is
+// changed; where it takes the writes no more, or is gone, the error is [ErrMoved].
+func (c *Client) Reclaim(ctx context.Context, next Next) error {
+	found, s, err := c.ownIndices(ctx, next.Entity)
+	switch {
+	case err != nil:
+		return err
+	case found[next.Index].Settings.Index.UUID != next.UUID:
+		return fmt.Errorf("finish the rebuild of %s: %w: somebody has removed it", next.Index, ErrMoved)
+	case s.target != "" && s.target != next.Index:
+		return fmt.Errorf("finish the rebuild of %s: %w: it is %s", next.Index, ErrMoved, s.target)
+	case slices.Contains(s.next, next.Index):
+		return nil
+	}
+	actions := append(stillLive(s.names, next.Index), addAlias(next.Index, next.Alias))
+	if err := c.updateAliases(ctx, actions...); err != nil {
+		return fmt.Errorf("give %s its private alias back: %w", next.Index, err)
+	}
+	return nil
+}
+
 // Live returns the index behind both aliases of an entity with how it came to be;
 // an empty name where neither alias stands. Aliases that stand otherwise are an error,
 // as is an index that has the name of one: nothing can be swapped there.
@@ -160,8 +185,9 @@ func (c *Client) Live(ctx context.Context, entity document.Entity) (string, Orig
 	return s.target, origin, err
 }
 
-// Unfinished returns every index that has a private alias, whatever its state,
-// sorted by entity as in [Entities] and by name.
+// Unfinished returns every index that has a private alias, whatever its state, and a
+// live one that lost it before its rebuild was done; sorted by entity as in [Entities]
+// and by name.
 func (c *Client) Unfinished(ctx context.Context) ([]Next, error) {
 	var all []Next
 	for _, entity := range Entities() {
@@ -169,12 +195,17 @@ func (c *Client) Unfinished(ctx context.Context) ([]Next, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range s.next {
+		for _, name := range slices.Sorted(maps.Keys(found)) {
+			if name != s.target && !slices.Contains(s.next, name) {
+				continue
+			}
 			next, err := s.describe(entity, name, found[name])
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, next)
+			if slices.Contains(s.next, name) || next.Origin.State == OriginSwapping && s.names.isIndex(name) {
+				all = append(all, next)
+			}
 		}
 	}
 	return all, nil

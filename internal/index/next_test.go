@@ -125,9 +125,13 @@ func wantResults(t *testing.T, got []Outcome, index string, want ...Result) {
 func TestCreateNextRefuses(t *testing.T) {
 	t.Parallel()
 	client := setUp(t, realConfig(t))
-	first, second := nextAt(t, client, 0, ""), nextAt(t, client, 0, "")
-	if n := client.names(document.Post); first.Index == second.Index || second.Index != n.Index(time.Unix(1_900_000_001, 0)) {
-		t.Errorf("named %s after %s", second.Index, first.Index)
+	first := nextAt(t, client, 0, "")
+	if again := nextAt(t, client, 0, ""); again.UUID != first.UUID { // as after an answer that was lost
+		t.Errorf("made again: %s after %s", again.Index, first.Index)
+	}
+	second, err := client.CreateNext(t.Context(), document.Post, time.Unix(1_900_000_000, 0), Origin{Owner: "another"})
+	if n := client.names(document.Post); err != nil || second.Index != n.Index(time.Unix(1_900_000_001, 0)) {
+		t.Errorf("named %s after %s, %v", second.Index, first.Index, err)
 	}
 	pattern := client.names(document.Artist).Pattern
 	call[any](t, client, http.MethodPut, "/_index_template/"+client.cfg.IndexPrefix+"neighbour",

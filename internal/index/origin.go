@@ -37,6 +37,9 @@ type Origin struct {
 	Kept bool `json:"kept,omitempty"`
 	// Joined is how far the log has been joined into it.
 	Joined []record.Position `json:"joined,omitempty"`
+	// Refused is, where OpenSearch refused events that were joined before the swap,
+	// Joined set back to the first of them. They become dead letters behind the swap.
+	Refused []record.Position `json:"refused,omitempty"`
 	// Committed is where the live consumer group stood before the swap: everything
 	// below it is in the previous index too.
 	Committed []record.Position `json:"committed,omitempty"`
@@ -59,6 +62,7 @@ type ownIndex struct {
 			Blocks  struct {
 				Write string `json:"write"`
 			} `json:"blocks"`
+			Closed string `json:"verified_before_close"`
 		} `json:"index"`
 	} `json:"settings"`
 }
@@ -66,8 +70,12 @@ type ownIndex struct {
 // describeOwn returns the indices behind names as ownIndex.
 func (c *Client) describeOwn(ctx context.Context, names ...string) (map[string]ownIndex, error) {
 	return describe[ownIndex](ctx, c, names, "*.aliases", "*.mappings._meta",
-		"*.settings.index.uuid", "*.settings.index.creation_date", "*.settings.index.blocks")
+		"*.settings.index.uuid", "*.settings.index.creation_date", "*.settings.index.blocks", "*.settings.index.verified_before_close")
 }
+
+// isClosed tells a closed index by what closing it leaves in its settings (3.8.0),
+// which opening it takes out.
+func (i ownIndex) isClosed() bool { return i.Settings.Index.Closed == "true" }
 
 // origin returns the zero Origin where there is none.
 func (i ownIndex) origin() (Origin, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 	"golang.org/x/sync/errgroup"
@@ -14,10 +13,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/document"
 )
 
-const (
-	scanPage     = 500
-	scanPatience = time.Minute // for requests that can't be served just now
-)
+const scanPage = 500
 
 // ScanOptions says what a Scan hands over, and how. The zero value is for every
 // document with its contents.
@@ -40,10 +36,12 @@ type ScanOptions struct {
 // primary shards have to stay where they are: a moved or restarted one ends the
 // scan with an error. OpenSearch 2.4 is the oldest that can do this.
 func (c *Client) Scan(ctx context.Context, index string, entity document.Entity, o ScanOptions, fn func([]Stored) error) error {
-	if err := c.refresh(ctx, index); err != nil {
-		return fmt.Errorf("refresh %s: %w", index, err)
-	}
-	at, err := c.openPointInTime(ctx, index)
+	at, err := Patiently(ctx, func() (pointInTime, error) {
+		if err := c.refresh(ctx, index); err != nil {
+			return pointInTime{}, err
+		}
+		return c.openPointInTime(ctx, index)
+	})
 	if err != nil {
 		return fmt.Errorf("open a point in time of %s: %w", index, err)
 	}
@@ -158,7 +156,7 @@ type hit struct {
 	Sort jsontext.Value `json:"sort"`
 }
 
-// search asks for one page, and again where OpenSearch can't serve it just now.
+// search asks for one page.
 func (s *scan) search(ctx context.Context, query map[string]any) ([]hit, error) {
 	var answer struct {
 		Hits struct {
@@ -166,12 +164,8 @@ func (s *scan) search(ctx context.Context, query map[string]any) ([]hit, error) 
 		} `json:"hits"`
 	}
 	whole := false // one shard's silence is an error, not a shorter answer
-	_, err := backoff.Retry(ctx, func() (any, error) {
+	return Patiently(ctx, func() ([]hit, error) {
 		err := s.client.ask(ctx, opensearchapi.SearchRequest{Body: encoded(query), AllowPartialSearchResults: &whole}, &answer)
-		if err != nil && !Passes(err) {
-			return nil, backoff.Permanent(err)
-		}
-		return nil, err
-	}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(scanPatience))
-	return answer.Hits.Hits, err
+		return answer.Hits.Hits, err
+	})
 }

@@ -152,11 +152,15 @@ func TestScanOfNoIndex(t *testing.T) {
 	}
 }
 
-// TestScanWaitsForABusyServer: a page that is refused for a while is asked for again.
+// TestScanWaitsForABusyServer: what is refused for a while is asked for again, from
+// the first request on.
 func TestScanWaitsForABusyServer(t *testing.T) {
-	searches := 0
+	searches, requests := 0, 0
 	server := newFakeServer(t, func(w http.ResponseWriter, body string) {
+		requests++
 		switch {
+		case requests == 1 || requests == 3:
+			refuse(http.StatusServiceUnavailable, `{"error":{"type":"cluster_block_exception","reason":"no manager"},"status":503}`)(w, body)
 		case strings.Contains(body, `"search_after":[1]`):
 			refuse(http.StatusOK, `{"hits":{"hits":[]}}`)(w, body)
 		case strings.Contains(body, `"sort"`):

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/opensearch-project/opensearch-go/v2/opensearchapi"
 )
@@ -43,7 +44,8 @@ func (c *Client) refresh(ctx context.Context, index string) error {
 		return fmt.Errorf("refresh index %s: %w", index, err)
 	}
 	if answer.Shards.Failed > 0 {
-		return fmt.Errorf("refresh index %s: %d of %d shards failed", index, answer.Shards.Failed, answer.Shards.Total)
+		failed := fault{Reason: fmt.Sprintf("%d of %d shards failed", answer.Shards.Failed, answer.Shards.Total)}
+		return fmt.Errorf("refresh index %s: %w", index, &serverError{status: http.StatusServiceUnavailable, fault: failed})
 	}
 	return nil
 }

@@ -10,7 +10,8 @@
 //	tail.go     catch up  joins what was published meanwhile, until little is left
 //	swap.go     swap      moves the aliases in one request
 //	swap.go     block     lets nothing more into the old index
-//	swap.go     drain     looks where the log ends, and joins what is left
+//	swap.go     drain     looks where the log ends, and joins what is left; what the
+//	                      new index refuses becomes a dead letter
 //
 // Why nothing is missed: the end of the log is read after the old index has been
 // blocked. An event below that end is joined here. One above it is published, hence

@@ -2,7 +2,6 @@ package rebuild
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/search-indexer/search-indexer/internal/fold"
@@ -19,12 +18,12 @@ func (b *Rebuild) foldLog(ctx context.Context) error {
 	if b.fold, err = fold.Open(b.Fold); err != nil {
 		return err
 	}
+	var ranges []stream.Range
 	if b.options.Seed {
-		if err := b.seed(ctx); err != nil {
-			return err
-		}
+		ranges, err = b.seed(ctx)
+	} else {
+		ranges, err = b.ranges(ctx)
 	}
-	ranges, err := b.Log.Ranges(ctx, b.options.Topics)
 	if err != nil {
 		return err
 	}
@@ -47,29 +46,39 @@ func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
 	if b.options.AcceptTruncated || b.options.Seed {
 		return nil
 	}
-	now, err := b.Log.Ranges(ctx, b.options.Topics)
+	now, err := b.ranges(ctx)
 	if err != nil {
 		return err
 	}
-	present := make(map[record.Partition]stream.Range, len(now))
-	for _, r := range now {
-		present[r.Partition] = r
+	begun := stream.Positions(read)
+	for i := range begun {
+		begun[i].Next = read[i].From
 	}
-	var cut []error
-	for _, r := range read {
-		if p, ok := present[r.Partition]; !ok || p.TopicID != r.TopicID || p.From > r.From {
-			cut = append(cut, fmt.Errorf("the log of %s was cut, or its topic made again, while it was read", r.Partition))
-		}
+	if ended := stream.Ended(begun, now); len(ended) > 0 {
+		return fmt.Errorf("topic %s was removed, or made again, while it was read", ended[0].Topic)
 	}
-	return errors.Join(cut...)
+	if cut := stream.Cut(begun, now); len(cut) > 0 {
+		return fmt.Errorf("the log of %s was cut while it was read", cut[0].Partition)
+	}
+	return nil
 }
 
-// seed joins what the live indices hold.
-func (b *Rebuild) seed(ctx context.Context) error {
+// seed joins what the live indices hold, and returns the log that is to be joined over
+// it. It begins before what they did not hold for sure: behind what the group had
+// committed, or what was gone already.
+func (b *Rebuild) seed(ctx context.Context) ([]stream.Range, error) {
+	committed, err := b.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	before, err := b.ranges(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, entity := range b.options.Entities {
 		live, _, err := b.Client.Live(ctx, entity)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if live == "" {
 			continue
@@ -79,10 +88,21 @@ func (b *Rebuild) seed(ctx context.Context) error {
 			return b.sow(page)
 		})
 		if err != nil {
-			return fmt.Errorf("read the live index %s: %w", live, err)
+			return nil, fmt.Errorf("read the live index %s: %w", live, err)
 		}
 	}
-	return nil
+	present, err := b.ranges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	held := stream.Positions(stream.Before(committed, before))
+	if gone := stream.Cut(held, present); len(gone) > 0 {
+		return nil, &RefusedError{
+			What:   fmt.Sprintf("the log of %s was cut from offset %d to %d, which the workers had not committed, while the live index was read", gone[0].Partition, gone[0].From, gone[0].To),
+			WayOut: "raise the topic's retention.ms, let the workers catch up, and rebuild again",
+		}
+	}
+	return present, nil
 }
 
 func (b *Rebuild) sow(page []index.Stored) error {
@@ -105,4 +125,23 @@ func records(ranges []stream.Range) int64 {
 		n += r.To - r.From
 	}
 	return n
+}
+
+// ranges is the present log. Brokers that do not answer are waited for, as they are
+// while it is read.
+func (b *Rebuild) ranges(ctx context.Context) (present []stream.Range, err error) {
+	err = b.insist(ctx, "look where the log ends", func() error {
+		present, err = b.Log.Ranges(ctx, b.options.Topics)
+		return err
+	})
+	return present, err
+}
+
+// committed is how far the live group is.
+func (b *Rebuild) committed(ctx context.Context) (positions []record.Position, err error) {
+	err = b.insist(ctx, "look up what the live group has committed", func() error {
+		positions, err = b.Committed(ctx)
+		return err
+	})
+	return positions, err
 }

@@ -155,17 +155,7 @@ func TestRefusedEvents(t *testing.T) {
 	s := newStand(t)
 	s.setup()
 	s.post("good", 1)
-	strict := at(PhaseCatchUp, func(ctx context.Context) error {
-		left, err := s.client.Unfinished(ctx)
-		if err != nil {
-			return err
-		}
-		for _, next := range left {
-			s.request("PUT", "/"+next.Index+"/_mapping", `{"dynamic":"strict"}`)
-		}
-		s.publish("post.created", `{"post_id":"bad","version":1,"title":"t","unheard":1}`)
-		return nil
-	})
+	strict := s.strict()
 	err := s.rebuild(strict).Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "--accept-rejected") {
 		t.Fatalf("got %v", err)
@@ -187,7 +177,7 @@ func TestRefusedEvents(t *testing.T) {
 		t.Errorf("%d rejected, %d letters sent", report.RejectedCount, len(s.letters.sent))
 	}
 	s.letters.open, s.letters.later = nil, nil
-	if report := s.ok(strict, func(_ *Parts, o *Options) { o.AcceptRejected = true }); report.RejectedCount != 1 || len(s.letters.sent) != 1 {
+	if report := s.ok(strict, acceptRejected); report.RejectedCount != 1 || len(s.letters.sent) != 1 {
 		t.Errorf("%d rejected, %d letters sent", report.RejectedCount, len(s.letters.sent))
 	}
 }

@@ -48,6 +48,7 @@ func (b *Rebuild) Finish(ctx context.Context) error {
 func (b *Rebuild) resumed(next index.Next) *Rebuild {
 	earlier := New(b.Parts, b.options)
 	earlier.nexts, earlier.joined = []index.Next{next}, next.Origin.Joined
+	earlier.refused.of.addAll() // nobody remembers which
 	return earlier
 }
 
@@ -120,10 +121,16 @@ func (b *Rebuild) wayBack(ctx context.Context, entity document.Entity) (live str
 		return "", origin, &RefusedError{What: fmt.Sprintf("no index was replaced by %s", live), WayOut: anew}
 	}
 	kept, err := b.Client.Kept(ctx, entity)
-	if err == nil && !slices.ContainsFunc(kept, func(k index.KeptIndex) bool { return k.Index == origin.Previous }) {
-		err = &RefusedError{What: fmt.Sprintf("%s, which %s replaced, was not kept", origin.Previous, live), WayOut: anew}
+	if err != nil {
+		return "", origin, err
 	}
-	return live, origin, err
+	switch i := slices.IndexFunc(kept, func(k index.KeptIndex) bool { return k.Index == origin.Previous }); {
+	case i < 0:
+		return "", origin, &RefusedError{What: fmt.Sprintf("%s, which %s replaced, was not kept", origin.Previous, live), WayOut: anew}
+	case kept[i].Closed:
+		return "", origin, &RefusedError{What: fmt.Sprintf("%s, which %s replaced, is closed", origin.Previous, live), WayOut: fmt.Sprintf("POST /%s/_open", origin.Previous)}
+	}
+	return live, origin, nil
 }
 
 func (b *Rebuild) rollback(ctx context.Context, entity document.Entity) error {
@@ -144,6 +151,9 @@ func (b *Rebuild) rollback(ctx context.Context, entity document.Entity) error {
 		step{PhaseBlock, back.block},
 		step{PhaseDrain, back.drain},
 	)
+	if back.swapped {
+		back.report.note(origin.Previous + " lacks what `dlq replay` and `verify --repair` wrote into " + live + ": run `indexer verify`")
+	}
 	b.report.add(back.Report())
 	return errors.Join(err, back.close(ctx, err))
 }

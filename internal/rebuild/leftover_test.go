@@ -34,8 +34,12 @@ func TestTheWayBackIsKept(t *testing.T) {
 		t.Errorf("kept %v, want %s and not %s", got, first, second)
 	}
 	s.post("c", 1)
-	if err := s.rebuild().Rollback(t.Context()); err != nil {
+	back := s.rebuild()
+	if err := back.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if told := strings.Join(back.Report().Notes, "\n"); !strings.Contains(told, "run `indexer verify`") {
+		t.Errorf("told %q of what replays and repairs wrote", told)
 	}
 	s.right()
 	s.ok(func(_ *Parts, o *Options) { o.Keep = 0 })

@@ -17,9 +17,13 @@ import (
 // load makes the new indices and writes every State of the fold into them, then
 // brings them into the shape in which they are to be searched.
 func (b *Rebuild) load(ctx context.Context) error {
-	expired, err := b.options.Tombstones(ctx)
+	var expired time.Time
+	err := b.insist(ctx, "find out which tombstones are still needed", func() (err error) {
+		expired, err = b.options.Tombstones(ctx)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("find out which tombstones are still needed: %w", err)
+		return err
 	}
 	for _, entity := range b.options.Entities {
 		if err := b.loadEntity(ctx, entity, expired); err != nil {
@@ -46,15 +50,20 @@ func (b *Rebuild) load(ctx context.Context) error {
 }
 
 func (b *Rebuild) loadEntity(ctx context.Context, entity document.Entity, expired time.Time) error {
-	live, _, err := b.Client.Live(ctx, entity)
-	if err != nil {
+	var next index.Next
+	began := time.Now()
+	err := b.insist(ctx, "make a new index", func() error {
+		live, _, err := b.Client.Live(ctx, entity)
+		if err != nil {
+			return err
+		}
+		next, err = b.Client.CreateNext(ctx, entity, began, index.Origin{
+			State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Began: began,
+		})
 		return err
-	}
-	next, err := b.Client.CreateNext(ctx, entity, time.Now(), index.Origin{
-		State: index.OriginLoading, Owner: b.options.Owner, Previous: live, Began: time.Now(),
 	})
 	if err != nil {
-		return fmt.Errorf("make a new index: %w", err)
+		return err
 	}
 	b.nexts = append(b.nexts, next)
 	b.Display.Phase("load "+string(entity)+"s", -1, "documents")
@@ -186,21 +195,27 @@ func (b *Rebuild) verifyCount(ctx context.Context, next index.Next, counted *loa
 // has refused as a whole, so that only the events at fault are left out, as live.
 func (b *Rebuild) loadRefused(ctx context.Context) error {
 	refused := b.refused.documents
-	if len(refused) == 0 {
+	if refused == 0 {
 		return nil
 	}
 	if b.options.Seed {
-		return fmt.Errorf("OpenSearch refuses %d of the documents (%s), and the log does not hold all of their events; mend the template first", len(refused), b.refused.words)
+		return &RefusedError{
+			What:   fmt.Sprintf("OpenSearch refuses %d of the live index's documents (%s), and the log does not hold all of their events", refused, b.refused.words),
+			WayOut: "mend the template first; of documents too large, raise OpenSearch's http.max_content_length",
+		}
 	}
-	whole, err := b.Log.Ranges(ctx, b.options.Topics)
+	whole, err := b.ranges(ctx)
 	if err != nil {
 		return err
 	}
 	whole = stream.Before(b.joined, whole)
 	b.Display.Phase("load refused documents event by event", records(whole), "events")
-	return b.join(ctx, whole, func(r *record.Record) bool {
-		_, change, rejection := b.Decoder.Decode(r)
-		_, wanted := refused[change.Key]
-		return rejection == nil && wanted
-	})
+	return b.join(ctx, whole, b.isMarked)
+}
+
+// isMarked tells the good events of documents of which something was refused. It may
+// take others for them, which changes nothing: to join an event again is harmless.
+func (b *Rebuild) isMarked(r *record.Record) bool {
+	_, change, rejection := b.Decoder.Decode(r)
+	return rejection == nil && b.refused.marked(change.Key)
 }

@@ -31,6 +31,7 @@ type Plan struct {
 	IndexFree  int64        `json:"index_free_bytes"` // below its high watermark
 	Refusals   []string     `json:"refusals"`         // why Run would not begin
 	Notes      []string     `json:"notes"`
+	Error      string       `json:"error,omitempty"` // why no more could be told
 }
 
 // PlanEntity is one entity of a Plan.
@@ -62,16 +63,18 @@ func (b *Rebuild) Plan(ctx context.Context) (Plan, error) {
 			p.Notes = append(p.Notes, fmt.Sprintf("topic %s does not exist, so a document that has events only there is not made", name))
 		}
 	}
-	if p.EventBytes, err = b.sample(ctx, ranges); err != nil {
+	some, err := b.sample(ctx, ranges)
+	if err != nil {
 		return p, err
 	}
+	p.EventBytes = some.bytes
 	if err := b.planLog(ctx, &p); err != nil {
 		return p, err
 	}
 	if err := b.planIndices(ctx, &p); err != nil {
 		return p, err
 	}
-	err = b.planDisks(ctx, &p)
+	err = b.planDisks(ctx, &p, some)
 	return p, err
 }
 
@@ -129,21 +132,25 @@ func (b *Rebuild) planIndices(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// planDisks estimates what fold and index will need. The fold keeps one State an
-// entity, and for a while what is being compacted beside it.
-func (b *Rebuild) planDisks(ctx context.Context, p *Plan) error {
+// planDisks estimates what fold and index will need, by the live indices and, as these
+// may lack most documents, by the created events of the log. The fold keeps one State
+// an entity, and for a while what is being compacted beside it.
+func (b *Rebuild) planDisks(ctx context.Context, p *Plan, some sample) error {
 	const compaction, growth = 2, 1.2
-	entities, bytes := p.Events, p.Events*p.EventBytes
-	known := int64(0)
-	stored := int64(0)
+	known, stored := int64(0), int64(0)
 	for _, e := range p.Entities {
 		known, stored = known+e.Documents, stored+e.Bytes
 	}
-	if known > 0 {
-		entities, bytes = min(entities, int64(float64(known)*growth)), int64(float64(stored)*growth)
+	created := some.created
+	if known+created == 0 {
+		created = some.wanted // each may be of another document
 	}
+	entities := min(p.Events, int64(float64(max(created, known))*growth))
 	p.FoldNeed = entities * p.EventBytes * compaction
-	p.IndexNeed = bytes * int64(1+b.Client.Replicas())
+	if b.options.Seed {
+		p.FoldNeed += int64(float64(stored)*growth) * compaction
+	}
+	p.IndexNeed = int64(float64(max(created*p.EventBytes, stored))*growth) * int64(1+b.Client.Replicas())
 	var err error
 	if p.FoldFree, err = b.Fold.Free(); err != nil {
 		return err
@@ -162,20 +169,43 @@ func (b *Rebuild) planDisks(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// sample returns the average size of some records.
-func (b *Rebuild) sample(ctx context.Context, ranges []stream.Range) (int64, error) {
+// sample is what some records of each partition tell of the whole log.
+type sample struct {
+	bytes   int64 // of a record, on average
+	wanted  int64 // events of what is to be made anew, good and bad
+	created int64 // those of them that create a document
+}
+
+// sample reads the last records of each partition.
+func (b *Rebuild) sample(ctx context.Context, ranges []stream.Range) (sample, error) {
+	type topic struct{ all, read, wanted, created int64 }
+	topics := map[string]*topic{}
 	var some []stream.Range
 	for _, r := range ranges {
+		if topics[r.Topic] == nil {
+			topics[r.Topic] = &topic{}
+		}
+		topics[r.Topic].all += r.To - r.From
 		r.From = max(r.From, r.To-sampled)
 		some = append(some, r)
 	}
 	var bytes, n int64
 	err := b.Log.Read(ctx, some, func(r record.Record) error {
 		bytes, n = bytes+int64(len(r.Key)+len(r.Value)), n+1
+		t := topics[r.Topic]
+		t.read++
+		if event, _, _ := b.Decoder.Decode(&r); slices.Contains(b.options.Entities, event.Entity) {
+			t.wanted++
+			if strings.HasSuffix(event.Type, ".created") {
+				t.created++
+			}
+		}
 		return nil
 	})
-	if n == 0 {
-		return 0, err
+	s := sample{bytes: bytes / max(n, 1)}
+	for _, t := range topics {
+		s.wanted += t.all * t.wanted / max(t.read, 1)
+		s.created += t.all * t.created / max(t.read, 1)
 	}
-	return bytes / n, err
+	return s, err
 }

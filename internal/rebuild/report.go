@@ -1,14 +1,10 @@
 package rebuild
 
 import (
-	"maps"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
-	"github.com/search-indexer/search-indexer/internal/index"
 )
 
 // Report says what a rebuild has done.
@@ -32,6 +28,7 @@ type Report struct {
 	Notes         []string          `json:"notes"`
 	FoldBytes     int64             `json:"fold_bytes"` // of disk, at the end of the fold
 	Seconds       map[Phase]float64 `json:"seconds"`
+	Error         string            `json:"error,omitempty"` // why not all was done
 }
 
 // Replaced is an index that went live, and the one before it.
@@ -87,68 +84,4 @@ func (l *loaded) count(state document.State) {
 	} else {
 		l.tombstones.Add(1)
 	}
-}
-
-// refusals collects what OpenSearch has refused. It is for many goroutines.
-type refusals struct {
-	mu        sync.Mutex
-	documents map[document.Key]struct{} // whose whole State was refused while loading
-	words     string                    // of OpenSearch, of the first
-	events    []Refusal
-	count     int64
-	bad       map[string]int64 // broken records, by reason
-}
-
-const (
-	listedRefusals = 100
-	judgedRefusals = 10_000 // of which it is found out whether they have become dead letters
-)
-
-func (r *refusals) document(key document.Key, out index.Outcome) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.documents == nil {
-		r.documents = map[document.Key]struct{}{}
-		r.words = out.Reason
-	}
-	r.documents[key] = struct{}{}
-}
-
-// broken counts a record that no index can take.
-func (r *refusals) broken(reason string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.bad == nil {
-		r.bad = map[string]int64{}
-	}
-	r.bad[reason]++
-}
-
-func (r *refusals) event(e Refusal) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.count++
-	if len(r.events) < judgedRefusals {
-		r.events = append(r.events, e)
-	}
-}
-
-// drop forgets the events that known tells.
-func (r *refusals) drop(known func(Refusal) bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before := len(r.events)
-	r.events = slices.DeleteFunc(r.events, known)
-	r.count -= int64(before - len(r.events))
-}
-
-// told returns what was collected as a report of its own.
-func (r *refusals) told() Report {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	report := newReport()
-	report.RejectedCount, report.Rejected = r.count, r.events[:min(len(r.events), listedRefusals)]
-	report.Piecemeal = int64(len(r.documents))
-	maps.Copy(report.Reasons, r.bad)
-	return report
 }

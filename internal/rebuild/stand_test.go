@@ -302,6 +302,7 @@ type letters struct {
 	open  map[record.Partition]map[int64]bool // as of the last Refresh
 	later map[record.Partition]map[int64]bool // written since
 	sent  []pipeline.Letter
+	full  error // of the broker, which takes none
 }
 
 func (l *letters) Known(r *record.Record) bool {
@@ -321,9 +322,12 @@ func (l *letters) Refresh(context.Context) error {
 
 func (l *letters) Send(letter pipeline.Letter, done func(error)) {
 	l.mu.Lock()
-	l.sent = append(l.sent, letter)
+	if l.full == nil {
+		l.sent = append(l.sent, letter)
+	}
+	err := l.full
 	l.mu.Unlock()
-	done(nil)
+	done(err)
 }
 
 type free struct{}

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // swap moves the aliases of all entities in one request. What the drain needs to
@@ -18,15 +19,16 @@ func (b *Rebuild) swap(ctx context.Context) error {
 	if err := b.bigEnough(ctx); err != nil {
 		return err
 	}
-	committed, err := b.Committed(ctx)
+	committed, err := b.committed(ctx)
 	if err != nil {
-		return fmt.Errorf("look up what the live group has committed: %w", err)
+		return err
 	}
 	swaps := make([]index.Swap, len(b.nexts))
 	for i := range b.nexts {
 		next := &b.nexts[i]
 		next.Origin.State, next.Origin.Swapped = index.OriginSwapping, time.Now()
 		next.Origin.Joined, next.Origin.Committed = b.joined, committed
+		next.Origin.Refused = b.refused.since(b.joined)
 		err := b.insist(ctx, "note the end in "+next.Index, func() error { return b.Client.SetOrigin(ctx, next.Index, next.Origin) })
 		if err != nil {
 			return fmt.Errorf("note in %s how far it is: %w", next.Index, err)
@@ -43,6 +45,7 @@ func (b *Rebuild) swap(ctx context.Context) error {
 		return err
 	}
 	b.swapped = true
+	b.refused.recount() // when they become letters
 	for _, s := range swaps {
 		b.report.Indices = append(b.report.Indices, Replaced{Entity: s.To.Entity, From: s.From, To: s.To.Index})
 	}
@@ -71,15 +74,22 @@ func (b *Rebuild) block(ctx context.Context) error {
 // more, and joins what is left. It does not give up: what serves lacks these events.
 func (b *Rebuild) drain(ctx context.Context) error {
 	err := b.insist(ctx, "join the last events", func() error {
-		_, err := b.advance(ctx)
-		return err
+		for _, next := range b.nexts {
+			if err := b.Client.Reclaim(ctx, next); err != nil {
+				return err
+			}
+		}
+		if _, err := b.advance(ctx); err != nil {
+			return err
+		}
+		return b.bury(ctx)
 	})
 	if err != nil {
 		return err
 	}
 	for i := range b.nexts {
 		next := b.nexts[i]
-		next.Origin.Joined, next.Origin.Finished = b.joined, time.Now()
+		next.Origin.Joined, next.Origin.Refused, next.Origin.Finished = b.joined, nil, time.Now()
 		err := b.insist(ctx, "finish "+next.Index, func() error { return b.Client.Finish(ctx, next) })
 		if err != nil {
 			return err
@@ -89,15 +99,17 @@ func (b *Rebuild) drain(ctx context.Context) error {
 }
 
 // insist tries until it succeeds, ctx ends, or the trouble can't pass. Behind the
-// swap any may, as somebody can mend it, and what serves is not complete without.
+// swap all may but a refusal, as somebody can mend it, and what serves is not complete
+// without.
 func (b *Rebuild) insist(ctx context.Context, what string, do func() error) error {
 	wait := backoff.NewExponentialBackOff()
+	var refused *RefusedError
 	for {
 		err := do()
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil, errors.Is(err, index.ErrMoved), errors.Is(err, index.ErrLockLost), !b.swapped && !index.Passes(err):
+		case ctx.Err() != nil, errors.Is(err, index.ErrMoved), errors.Is(err, index.ErrLockLost), errors.As(err, &refused), !b.swapped && !index.Passes(err) && !stream.Passes(err):
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		b.Logger.Warn().Err(err).Msg(what + "; trying again")
@@ -153,23 +165,31 @@ func (b *Rebuild) count(ctx context.Context, name string) (visible, tombstones i
 // as the newest, though after a rollback it is not: it is the way back.
 func (b *Rebuild) clean(ctx context.Context) error {
 	for _, next := range b.nexts {
-		kept, err := b.Client.Kept(ctx, next.Entity)
+		err := b.insist(ctx, "remove replaced indices", func() error { return b.cleanEntity(ctx, next) })
 		if err != nil {
 			return err
 		}
-		wayBack := slices.IndexFunc(kept, func(k index.KeptIndex) bool { return k.Index == next.Origin.Previous })
-		if wayBack > 0 {
-			kept = slices.Insert(slices.Delete(slices.Clone(kept), wayBack, wayBack+1), 0, kept[wayBack])
+	}
+	return nil
+}
+
+func (b *Rebuild) cleanEntity(ctx context.Context, next index.Next) error {
+	kept, err := b.Client.Kept(ctx, next.Entity)
+	if err != nil {
+		return err
+	}
+	wayBack := slices.IndexFunc(kept, func(k index.KeptIndex) bool { return k.Index == next.Origin.Previous })
+	if wayBack > 0 {
+		kept = slices.Insert(slices.Delete(slices.Clone(kept), wayBack, wayBack+1), 0, kept[wayBack])
+	}
+	for _, old := range kept[min(b.options.Keep, len(kept)):] {
+		if err := b.Lock.Check(ctx); err != nil {
+			return err
 		}
-		for _, old := range kept[min(b.options.Keep, len(kept)):] {
-			if err := b.Lock.Check(ctx); err != nil {
-				return err
-			}
-			if err := b.Client.DropKept(ctx, old.Index); err != nil {
-				return fmt.Errorf("remove the replaced index %s: %w", old.Index, err)
-			}
-			b.report.Removed = append(b.report.Removed, old.Index)
+		if err := b.Client.DropKept(ctx, old.Index); err != nil {
+			return fmt.Errorf("remove the replaced index %s: %w", old.Index, err)
 		}
+		b.report.Removed = append(b.report.Removed, old.Index)
 	}
 	return nil
 }

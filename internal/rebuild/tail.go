@@ -38,14 +38,14 @@ func (b *Rebuild) catchUp(ctx context.Context) error {
 
 // advance joins the log up to its present end, and returns how much that was.
 func (b *Rebuild) advance(ctx context.Context) (int64, error) {
-	present, err := b.Log.Ranges(ctx, b.options.Topics)
+	present, err := b.ranges(ctx)
 	if err != nil {
 		return 0, err
 	}
-	tail := stream.After(b.joined, present)
-	if err := b.intact(tail); err != nil {
+	if err := b.intact(present); err != nil {
 		return 0, err
 	}
+	tail := stream.After(b.joined, present)
 	n := records(tail)
 	b.Display.Phase(string(PhaseCatchUp), n, "events")
 	if err := b.join(ctx, tail, nil); err != nil {
@@ -57,29 +57,34 @@ func (b *Rebuild) advance(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// intact makes sure that the log goes on where the new indices end. Behind the swap
-// there is no way back: the gap is told, and what comes after it counts.
-func (b *Rebuild) intact(tail []stream.Range) error {
-	next := make(map[record.Partition]record.Position, len(b.joined))
-	for _, p := range b.joined {
-		next[p.Partition] = p
+// intact makes sure that the log goes on where the new indices end.
+func (b *Rebuild) intact(present []stream.Range) error {
+	for _, p := range stream.Ended(b.joined, present) {
+		err := b.lacks(fmt.Sprintf("topic %s was removed, or made again, before its last events were read", p.Topic),
+			"`indexer rebuild --seed-from-current` begins with what the live index holds of them; --accept-truncated does without")
+		if err != nil {
+			return err
+		}
 	}
-	for _, r := range tail {
-		var from int64 // of a new log, all
-		if p, known := next[r.Partition]; known && (p.TopicID == r.TopicID || p.TopicID == "" || r.TopicID == "") {
-			from = p.Next
+	for _, gone := range stream.Cut(b.joined, present) {
+		err := b.lacks(fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", gone.Partition, gone.From, gone.To),
+			"--accept-truncated does without what is gone")
+		if err != nil {
+			return err
 		}
-		if r.From <= from {
-			continue
-		}
-		gap := fmt.Sprintf("the log of %s was cut from offset %d to %d before it was read", r.Partition, from, r.From)
-		if !b.swapped && !b.options.AcceptTruncated {
-			return &RefusedError{What: gap, WayOut: "--accept-truncated does without what is gone"}
-		}
-		if !slices.Contains(b.report.Notes, gap) {
-			b.Logger.Error().Msg(gap + "; run `indexer verify`")
-			b.report.note(gap)
-		}
+	}
+	return nil
+}
+
+// lacks refuses to go on where events are gone. Behind the swap there is no way back:
+// it is told, and what comes after them counts.
+func (b *Rebuild) lacks(what, wayOut string) error {
+	if !b.swapped && !b.options.AcceptTruncated {
+		return &RefusedError{What: what, WayOut: wayOut}
+	}
+	if !slices.Contains(b.report.Notes, what) {
+		b.Logger.Error().Msg(what + "; run `indexer verify`")
+		b.report.note(what)
 	}
 	return nil
 }
@@ -101,7 +106,7 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 	return pipeline.Process(ctx, b.Batch, pipeline.Parts{
 		Decoder: b.Decoder, Catalog: fixed(targets),
 		Writer:  chosen{index.NewWriterTo(b.Client, aliases), targets, stop},
-		Deliver: b.deliver, Observe: func(pipeline.Ending) { b.Display.Add(1) }, Log: b.Logger,
+		Deliver: func(letter pipeline.Letter, done func(error)) { b.deliver(letter, done, stop) }, Observe: func(pipeline.Ending) { b.Display.Add(1) }, Log: b.Logger,
 	}, partitions, func(ctx context.Context, add func(*record.Record) error) error {
 		return b.Log.Read(ctx, stretches, func(r record.Record) error {
 			if keep != nil && !keep(&r) {
@@ -115,8 +120,9 @@ func (b *Rebuild) join(ctx context.Context, stretches []stream.Range, keep func(
 
 // deliver ends a record that cannot be indexed. A broken one is a dead letter of the
 // live run. One that OpenSearch refuses is perhaps refused by the new index alone:
-// it becomes a letter once that index is to serve, if it is none yet.
-func (b *Rebuild) deliver(letter pipeline.Letter, done func(error)) {
+// it becomes a letter once that index serves, if it is none yet. One that the broker
+// does not take ends the join by stop, as nobody would mend that who is not told.
+func (b *Rebuild) deliver(letter pipeline.Letter, done func(error), stop context.CancelCauseFunc) {
 	switch byIndex := letter.Reason == index.ReasonRejectedByIndex || letter.Reason == index.ReasonTooLarge; {
 	case !byIndex:
 		b.refused.broken(letter.Reason)
@@ -124,14 +130,43 @@ func (b *Rebuild) deliver(letter pipeline.Letter, done func(error)) {
 	case b.Letters.Known(letter.Record):
 		done(nil)
 	default:
-		r := letter.Record
-		b.refused.event(Refusal{Topic: r.Topic, Partition: r.ID, Offset: r.Offset, Reason: letter.Reason})
-		if b.swapped || b.options.AcceptRejected {
-			b.Letters.Send(letter, done)
+		_, change, _ := b.Decoder.Decode(letter.Record)
+		b.refused.event(change.Key, letter)
+		if !b.swapped {
+			done(nil)
 			return
 		}
-		done(nil)
+		b.Letters.Send(letter, func(err error) {
+			if err != nil {
+				stop(&RefusedError{
+					What:   "an event that OpenSearch refuses can't become a dead letter: " + err.Error(),
+					WayOut: "run `indexer setup`, which makes the dead-letter topic or says what it lacks, then `indexer rebuild --finish`",
+				})
+			}
+			done(err)
+		})
 	}
+}
+
+// bury makes dead letters of the events that were refused before the swap: they are
+// joined, and refused, once more. Before, there was nothing to be told: the index
+// that refused them served nobody.
+func (b *Rebuild) bury(ctx context.Context) error {
+	origin := b.nexts[0].Origin // all have the same of these
+	if len(origin.Refused) == 0 {
+		return nil
+	}
+	err := b.insist(ctx, "look which events are dead letters", func() error { return b.Letters.Refresh(ctx) })
+	if err != nil {
+		return err
+	}
+	present, err := b.ranges(ctx)
+	if err != nil {
+		return err
+	}
+	again := stream.After(origin.Refused, stream.Before(origin.Joined, present))
+	b.Display.Phase("write dead letters", records(again), "events")
+	return b.join(ctx, again, b.isMarked)
 }
 
 // judgeRefusals keeps a new index from going live that refuses what is not yet a
@@ -141,8 +176,9 @@ func (b *Rebuild) judgeRefusals(ctx context.Context) error {
 	if b.refused.count == 0 || b.options.AcceptRejected {
 		return nil
 	}
-	if err := b.Letters.Refresh(ctx); err != nil {
-		return fmt.Errorf("look which events are dead letters: %w", err)
+	err := b.insist(ctx, "look which events are dead letters", func() error { return b.Letters.Refresh(ctx) })
+	if err != nil {
+		return err
 	}
 	b.refused.drop(func(e Refusal) bool {
 		at := record.Partition{Topic: e.Topic, ID: e.Partition}

@@ -45,10 +45,18 @@ func (c *connection) explain(err error) error {
 	}
 }
 
+// Passes tells whether a request that failed may succeed by waiting: no broker, or not
+// the right one, has answered.
+func Passes(err error) bool { return isUnanswered(err) }
+
+// errNoLeader is the trouble of a partition whose offsets nobody tells, as while its
+// leader changes.
+var errNoLeader = errors.New("its leader does not answer")
+
 func isUnanswered(err error) bool {
 	var e kafka.Error
 	if errors.As(err, &e) {
 		return isUnreachable(e) || e.Code() == kafka.ErrMsgTimedOut
 	}
-	return errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errNoLeader)
 }

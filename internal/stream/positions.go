@@ -36,22 +36,54 @@ func After(positions []record.Position, present []Range) []Range {
 // Before returns what positions cover of the present log: the part that [After]
 // leaves out.
 func Before(positions []record.Position, present []Range) []Range {
-	covered := slices.Clone(present)
-	for i := range covered {
-		covered[i].To = reached(positions, present[i])
+	before := slices.Clone(present)
+	for i := range before {
+		before[i].To = reached(positions, present[i])
 	}
-	return covered
+	return before
+}
+
+// Cut returns what positions do not cover and the present log holds no more: a Range
+// for each partition of which something is gone, from the position to where its log
+// begins now.
+func Cut(positions []record.Position, present []Range) []Range {
+	var gone []Range
+	for _, r := range present {
+		if next := covered(positions, r); next < r.From {
+			r.From, r.To = next, r.From
+			gone = append(gone, r)
+		}
+	}
+	return gone
+}
+
+// Ended returns the positions whose log is no more: its topic was removed, or made
+// again.
+func Ended(positions []record.Position, present []Range) []record.Position {
+	return slices.DeleteFunc(slices.Clone(positions), func(p record.Position) bool {
+		return slices.ContainsFunc(present, func(r Range) bool { return isOf(p, r) })
+	})
+}
+
+// isOf tells whether a position is of the log that r is of.
+func isOf(p record.Position, r Range) bool {
+	return p.Partition == r.Partition && !differ(p.TopicID, r.TopicID)
 }
 
 // reached is the offset of r that positions come to.
 func reached(positions []record.Position, r Range) int64 {
-	i := slices.IndexFunc(positions, func(p record.Position) bool {
-		return p.Partition == r.Partition && !differ(p.TopicID, r.TopicID)
-	})
-	if i < 0 {
-		return r.From
+	return min(max(covered(positions, r), r.From), r.To)
+}
+
+// covered is the offset up to which positions cover the log that r is of: 0 where
+// none is of it, be it that its topic was made again since.
+func covered(positions []record.Position, r Range) int64 {
+	for _, p := range positions {
+		if isOf(p, r) {
+			return p.Next
+		}
 	}
-	return min(max(positions[i].Next, r.From), r.To)
+	return 0
 }
 
 // Committed returns what a group has committed of those of the topics that exist,

@@ -9,7 +9,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/record"
 )
 
-func TestAfterAndBeforePositions(t *testing.T) {
+func TestWhatPositionsCover(t *testing.T) {
 	at := func(id int32) record.Partition { return record.Partition{Topic: "post.created", ID: id} }
 	present := []Range{
 		{Partition: at(0), TopicID: "now", From: 2, To: 9},
@@ -38,6 +38,17 @@ func TestAfterAndBeforePositions(t *testing.T) {
 		if diff := cmp.Diff(r, before[i]); diff != "" {
 			t.Errorf("before: %s", diff)
 		}
+	}
+	gone := []Range{
+		{Partition: at(1), TopicID: "now", From: 0, To: 2},
+		{Partition: at(3), TopicID: "now", From: 1, To: 2},
+		{Partition: at(5), TopicID: "now", From: 0, To: 2}, // nobody has read it
+	}
+	if diff := cmp.Diff(gone, Cut(positions, present)); diff != "" {
+		t.Errorf("cut: %s", diff)
+	}
+	if diff := cmp.Diff([]record.Position{positions[1], positions[5]}, Ended(positions, present)); diff != "" {
+		t.Errorf("ended: %s", diff)
 	}
 	if left := After(Positions(present), present); left[3].From != 9 || left[3].To != 9 {
 		t.Errorf("after its own end: %v", left)

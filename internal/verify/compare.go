@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -19,7 +17,6 @@ const (
 	batchDocuments = 1000    // of one request
 	batchBytes     = 4 << 20 // of their States, about
 	requests       = 4       // at a time
-	patience       = time.Minute
 )
 
 // pass is one look at all documents.
@@ -184,9 +181,9 @@ func (p *pass) documents(ctx context.Context, batch []known) ([]index.Stored, er
 	for i, k := range batch {
 		ids[i] = k.ID
 	}
-	stored, err := backoff.Retry(ctx, func() ([]index.Stored, error) {
+	stored, err := index.Patiently(ctx, func() ([]index.Stored, error) {
 		return p.Client.Documents(ctx, p.indices[entity], entity, ids)
-	}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(patience))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read from %s: %w", p.indices[entity], err)
 	}

@@ -16,6 +16,7 @@ type Report struct {
 	After   *Findings `json:"after_repair,omitempty"`
 	Notes   []string  `json:"notes"`
 	Seconds float64   `json:"seconds"`
+	Error   string    `json:"error,omitempty"` // why not all was looked at
 }
 
 // Left returns how many documents differ in the end.

@@ -108,14 +108,12 @@ func (v *Verify) tail(ctx context.Context) ([]stream.Range, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := make(map[record.Partition]stream.Range, len(present))
-	for _, r := range present {
-		now[r.Partition] = r
+	read := stream.Positions(v.read)
+	if ended := stream.Ended(read, present); len(ended) > 0 {
+		return nil, fmt.Errorf("topic %s was removed, or made again, while it was read; verify again", ended[0].Topic)
 	}
-	for _, r := range v.read {
-		if p, ok := now[r.Partition]; !ok || p.TopicID != r.TopicID || p.From > r.To {
-			return nil, fmt.Errorf("the log of %s was cut, or its topic made again, while it was read; verify again", r.Partition)
-		}
+	if cut := stream.Cut(read, present); len(cut) > 0 {
+		return nil, fmt.Errorf("the log of %s was cut while it was read; verify again", cut[0].Partition)
 	}
-	return stream.After(stream.Positions(v.read), present), nil
+	return stream.After(read, present), nil
 }

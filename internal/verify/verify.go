@@ -92,10 +92,13 @@ func (v *Verify) run(ctx context.Context) error {
 	}
 	found, err := v.look(ctx, repair)
 	v.report.Findings = found
-	if err != nil || repair == nil || found.Differences == 0 {
+	if repair == nil || found.Differences == 0 {
 		return err
 	}
 	v.report.Repair = repair
+	if err != nil {
+		return err
+	}
 	v.Logger.Info().Int64("mended", repair.Mended).Msg("verify again")
 	after, err := v.look(ctx, nil)
 	v.report.After = &after
@@ -129,7 +132,10 @@ func (v *Verify) look(ctx context.Context, repair *Repair) (Findings, error) {
 // unmoved tells where an index that was looked at no longer serves.
 func (v *Verify) unmoved(ctx context.Context) error {
 	for _, entity := range v.options.Entities {
-		live, _, err := v.Client.Live(ctx, entity)
+		live, err := index.Patiently(ctx, func() (string, error) {
+			live, _, err := v.Client.Live(ctx, entity)
+			return live, err
+		})
 		if err != nil {
 			return err
 		}
