@@ -25,9 +25,10 @@ type Range struct {
 // commits, so it leaves every group's offsets alone. It is safe for concurrent
 // use, and calls side by side share nothing.
 type Reader struct {
-	cfg   Config
-	log   zerolog.Logger
-	admin *Admin
+	cfg     Config
+	log     zerolog.Logger
+	admin   *Admin
+	closing sync.WaitGroup // clients that have read to their end
 }
 
 // NewReader makes a Reader. No broker needs to answer yet; an error means that the
@@ -41,7 +42,10 @@ func NewReader(cfg Config, log zerolog.Logger) (*Reader, error) {
 }
 
 // Close frees the connections; no method may be called after it.
-func (r *Reader) Close() { r.admin.Close() }
+func (r *Reader) Close() {
+	r.closing.Go(r.admin.Close)
+	r.closing.Wait()
+}
 
 // Ranges returns each partition of those of the topics that exist, sorted, from the
 // beginning of its log to its present end. The end is that of committed records:
@@ -112,11 +116,9 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, fn func(record.Record
 	if err != nil {
 		return fmt.Errorf("make Kafka consumer: %w", err)
 	}
-	var logs sync.WaitGroup
-	defer logs.Wait()
-	defer func() { _ = client.Close() }() // nothing is stored that could fail to be committed
 	p := pass{client: client, left: left, fn: fn, log: r.log, connection: &connection{}}
-	logs.Go(func() { forwardLogs(client.Logs(), r.log, p.connection) })
+	defer closeAside(client, &r.closing)
+	r.closing.Go(func() { forwardLogs(client.Logs(), r.log, p.connection) })
 	if err := client.IncrementalAssign(from); err != nil {
 		return fmt.Errorf("assign partitions: %w", err)
 	}
