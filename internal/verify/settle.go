@@ -19,7 +19,10 @@ import (
 const suspectShare = 4
 
 func (p *pass) settleIfLarge(ctx context.Context) error {
-	if p.bytes < p.Fold.Memory/suspectShare {
+	p.mu.Lock()
+	large := p.bytes >= p.Fold.Memory/suspectShare
+	p.mu.Unlock()
+	if !large {
 		return nil
 	}
 	return p.settle(ctx)
@@ -27,8 +30,7 @@ func (p *pass) settleIfLarge(ctx context.Context) error {
 
 // settle judges the suspects by what may have been written to them, and mends them.
 func (p *pass) settle(ctx context.Context) error {
-	list := p.suspects
-	p.suspects, p.bytes = nil, 0
+	list := p.take()
 	if len(list) == 0 {
 		return nil
 	}
@@ -38,7 +40,26 @@ func (p *pass) settle(ctx context.Context) error {
 	slices.SortFunc(list, func(a, b *suspect) int { // batches came in any order
 		return cmp.Or(cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.ID, b.ID))
 	})
-	var wrong []*suspect
+	wrong := p.judge(list)
+	if len(wrong) == 0 {
+		return nil
+	}
+	return p.mend(ctx, wrong)
+}
+
+// take returns the suspects, of which there are none then.
+func (p *pass) take() []*suspect {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.suspects
+	p.suspects, p.bytes = nil, 0
+	return list
+}
+
+// judge adds what the suspects are to the findings, and returns those to be mended now.
+func (p *pass) judge(list []*suspect) (wrong []*suspect) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, s := range list {
 		class, fields := p.rule.judge(s)
 		p.findings.add(p.indices[s.Entity], s, class, fields)
@@ -50,10 +71,7 @@ func (p *pass) settle(ctx context.Context) error {
 			wrong = append(wrong, s)
 		}
 	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	return p.mend(ctx, wrong)
+	return wrong
 }
 
 // gather reads, for each suspect, the events that may be in it. The end of the log is
