@@ -3,14 +3,11 @@ package verify
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/dlq"
 	"github.com/search-indexer/search-indexer/internal/document"
-	"github.com/search-indexer/search-indexer/internal/record"
-	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // suspectShare of the memory for the fold is what suspects may take. Where there are
@@ -90,14 +87,8 @@ func (p *pass) gather(ctx context.Context, list []*suspect) error {
 		return err
 	}
 	p.Display.Phase("read what came since", records(tail), "events")
-	return p.Log.Read(ctx, tail, func(r record.Record) error {
-		p.Display.Add(1)
-		_, change, rejection := p.Decoder.Decode(&r)
-		if s := byKey[change.Key]; s != nil && rejection == nil {
-			s.consider(change.State, p.letters.has(&r), p.rule.expired)
-		}
-		return nil
-	})
+	c := considering{pass: p, suspects: byKey}
+	return c.all(ctx, tail)
 }
 
 // gatherLetters considers the events that have an open dead letter.
@@ -118,22 +109,4 @@ func (p *pass) gatherLetters(ctx context.Context, byKey map[document.Key]*suspec
 		}
 		return nil
 	})
-}
-
-// tail is the log behind the fold, up to its present end.
-func (v *Verify) tail(ctx context.Context) ([]stream.Range, error) {
-	present, err := v.Log.Ranges(ctx, v.options.Topics)
-	if err != nil {
-		return nil, err
-	}
-	now := make(map[record.Partition]stream.Range, len(present))
-	for _, r := range present {
-		now[r.Partition] = r
-	}
-	for _, r := range v.read {
-		if p, ok := now[r.Partition]; !ok || p.TopicID != r.TopicID || p.From > r.To {
-			return nil, fmt.Errorf("the log of %s was cut, or its topic made again, while it was read; verify again", r.Partition)
-		}
-	}
-	return stream.After(stream.Positions(v.read), present), nil
 }
