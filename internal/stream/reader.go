@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -160,7 +161,9 @@ func (p *pass) turn() error {
 func (p *pass) take(rec record.Record) error {
 	p.silent = false
 	if to, ok := p.left[rec.Partition]; ok && rec.Offset < to {
-		if err := p.fn(rec); err != nil {
+		if err := p.fn(rec); errors.Is(err, errEnough) {
+			return p.reach(rec.Partition, to)
+		} else if err != nil {
 			return err
 		}
 	}
