@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	firstPage    = 500
+	firstPage    = 100 // documents, of which nobody knows yet how large they are
 	largestPage  = 5000
 	pageBytes    = 2 << 20
 	scanPatience = time.Minute // for requests that can't be served just now
