@@ -110,33 +110,39 @@ func (f *Fold) Get(key document.Key) (document.State, bool, error) {
 // documents come as their tombstones. fn may keep what it is given. Each ends with
 // fn's error or, when ctx ends, with that of ctx.
 func (f *Fold) Each(ctx context.Context, entity document.Entity, fn func(document.Key, document.State) error) error {
+	return f.each(ctx, entity, func([]byte) bool { return true }, fn)
+}
+
+// each is Each for the documents whose ids wanted chooses.
+func (f *Fold) each(ctx context.Context, entity document.Entity, wanted func(id []byte) bool, fn func(document.Key, document.State) error) error {
 	first, end := bounds(entity)
 	found, err := f.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: first, UpperBound: end})
 	if err != nil {
 		return fmt.Errorf("read the states of documents: %w", err)
 	}
-	err = each(ctx, found, entity, len(first), fn)
+	for ok := found.First(); ok && err == nil; ok = found.Next() {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		id := found.Key()[len(first):]
+		if !wanted(id) {
+			continue
+		}
+		var state document.State
+		if state, err = stateAt(found); err == nil {
+			err = fn(document.Key{Entity: entity, ID: string(id)}, state)
+		}
+	}
 	return errors.Join(err, found.Close())
 }
 
-func each(ctx context.Context, found *pebble.Iterator, entity document.Entity, prefix int, fn func(document.Key, document.State) error) error {
-	for ok := found.First(); ok; ok = found.Next() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		value, err := found.ValueAndErr()
-		if err != nil {
-			return fmt.Errorf("read the state of a document: %w", err)
-		}
-		state, err := document.ParseBinary(bytes.Clone(value))
-		if err != nil {
-			return err
-		}
-		if err := fn(document.Key{Entity: entity, ID: string(found.Key()[prefix:])}, state); err != nil {
-			return err
-		}
+// stateAt returns the State that an iterator stands at.
+func stateAt(found *pebble.Iterator) (document.State, error) {
+	value, err := found.ValueAndErr()
+	if err != nil {
+		return document.State{}, fmt.Errorf("read the state of a document: %w", err)
 	}
-	return nil
+	return document.ParseBinary(bytes.Clone(value))
 }
 
 // Stats is what a Fold has read, and what it takes of the disk.

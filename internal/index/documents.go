@@ -14,8 +14,8 @@ import (
 type Stored struct {
 	document.Key
 	Found  bool           // false: the index has no document of that id, and nothing below is set
-	State  document.State // what Source says; zero where Err is set or the source was not asked for
-	Source []byte         // as the index keeps it; nil where it was not asked for
+	State  document.State // what Source says; zero where Err is set
+	Source []byte         // as the index keeps it
 	// SeqNo and PrimaryTerm name this very write of the document: see [Amendment].
 	SeqNo, PrimaryTerm int64
 	// Err says why Source can't be read as a State: it was altered by others, or
@@ -45,6 +45,7 @@ func (c *Client) Documents(ctx context.Context, index string, entity document.En
 			return nil, fmt.Errorf("read documents of %s: %w", index, refusal.ofOne())
 		}
 		stored[i] = docs[i].as(document.Key{Entity: entity, ID: id})
+		stored[i].Read()
 	}
 	return stored, nil
 }
@@ -66,17 +67,20 @@ type storedDocument struct {
 	Error       *fault         `json:"error"`
 }
 
-// as returns d as the document of that key.
+// as returns d as the document of that key, not read yet.
 func (d *storedDocument) as(key document.Key) Stored {
 	s := Stored{Key: key, Found: d.Found}
-	if !d.Found {
-		return s
-	}
-	s.Source, s.SeqNo, s.PrimaryTerm = d.Source, d.SeqNo, d.PrimaryTerm
-	if d.Source != nil {
-		s.State, s.Err = document.ParseSource(d.Source)
+	if d.Found {
+		s.Source, s.SeqNo, s.PrimaryTerm = d.Source, d.SeqNo, d.PrimaryTerm
 	}
 	return s
+}
+
+// Read sets State, or Err, to what Source says.
+func (s *Stored) Read() {
+	if s.Source != nil {
+		s.State, s.Err = document.ParseSource(s.Source)
+	}
 }
 
 // documents reads the documents at the given places, in their order.

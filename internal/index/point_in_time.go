@@ -11,8 +11,9 @@ import (
 
 const (
 	// pointInTimeLife is how long OpenSearch keeps a point in time after each
-	// request for it; it bounds what one page may take its reader.
-	pointInTimeLife    = "10m"
+	// request for it; it bounds what one page may take its reader. A verification reads
+	// the log behind the group there, which takes minutes where much is unread.
+	pointInTimeLife    = "30m"
 	pointInTimeTimeout = 10 * time.Second // to give it back
 )
 

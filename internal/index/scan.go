@@ -13,16 +13,20 @@ import (
 	"github.com/search-indexer/search-indexer/internal/document"
 )
 
-const scanPage = 500
+const (
+	firstPage   = 100 // documents, of which nobody knows yet how large they are
+	largestPage = 5000
+	pageBytes   = 2 << 20
+)
 
 // ScanOptions says what a Scan hands over, and how. The zero value is for every
 // document with its contents.
 type ScanOptions struct {
-	IDsOnly bool // leave out Source and State
+	Unread bool // leave it to the caller to read State out of Source, by [Stored.Read]
 	// Tombstones, where it is set, leaves out all but the tombstones whose
 	// deleted_at is before it.
 	Tombstones time.Time
-	Page       int // documents of one answer, 1 to 10000; 0 for 500
+	Page       int // documents of one answer, 1 to 10000; 0 for about 2 MB of them
 }
 
 // Scan hands every document of an index, as of this moment, to fn: each once, in
@@ -30,7 +34,7 @@ type ScanOptions struct {
 // through. What was acknowledged before the call is in it; what is written meanwhile
 // is not, and SeqNo tells whether a document has changed since. An error of fn ends
 // the scan. The shards are read side by side, so in memory are up to two pages of
-// each.
+// each, beside what fn keeps.
 //
 // Requests that can't be served just now are repeated for up to a minute. The
 // primary shards have to stay where they are: a moved or restarted one ends the
@@ -46,9 +50,6 @@ func (c *Client) Scan(ctx context.Context, index string, entity document.Entity,
 		return fmt.Errorf("open a point in time of %s: %w", index, err)
 	}
 	defer c.closePointInTime(ctx, at)
-	if o.Page == 0 {
-		o.Page = scanPage
-	}
 	s := scan{client: c, entity: entity, options: o, at: at, pages: make(chan []Stored)}
 	if err := s.run(ctx, fn); err != nil {
 		return fmt.Errorf("scan %s: %w", index, err)
@@ -92,8 +93,9 @@ func (s *scan) run(ctx context.Context, fn func([]Stored) error) error {
 // read sends the documents of one shard.
 func (s *scan) read(ctx context.Context, shard int) error {
 	var after jsontext.Value
+	size := cmp.Or(s.options.Page, firstPage)
 	for {
-		hits, err := s.search(ctx, s.query(shard, after))
+		hits, err := s.search(ctx, s.query(shard, size, after))
 		if err != nil || len(hits) == 0 {
 			return err
 		}
@@ -101,36 +103,49 @@ func (s *scan) read(ctx context.Context, shard int) error {
 		for i := range hits {
 			hits[i].Found = true
 			page[i] = hits[i].as(document.Key{Entity: s.entity, ID: hits[i].ID})
+			if !s.options.Unread {
+				page[i].Read()
+			}
 		}
 		select {
 		case s.pages <- page:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if len(hits) < s.options.Page {
+		if len(hits) < size {
 			return nil
 		}
 		after = hits[len(hits)-1].Sort
+		if s.options.Page == 0 {
+			size = fitting(page)
+		}
 	}
+}
+
+// fitting returns how many documents of the size of these make a page.
+func fitting(page []Stored) int {
+	const frame = 200 // of one document in an answer, about
+	bytes := 0
+	for i := range page {
+		bytes += frame + len(page[i].Source)
+	}
+	return min(max(pageBytes*len(page)/bytes, 1), largestPage)
 }
 
 // query asks for the documents of one shard that come after the given one. They are
 // taken in the order in which they lie, which only one shard's have, and which alone
 // lets OpenSearch go on where it was: by _shard_doc (3.3 and later) or in slices of
 // a shard it goes through all that came before, for every page anew.
-func (s *scan) query(shard int, after jsontext.Value) map[string]any {
+func (s *scan) query(shard, size int, after jsontext.Value) map[string]any {
 	query := map[string]any{
 		"pit":                 map[string]any{"id": s.at.id, "keep_alive": pointInTimeLife},
 		"sort":                []string{"_doc"},
-		"size":                s.options.Page,
+		"size":                size,
 		"track_total_hits":    false,
 		"seq_no_primary_term": true,
 	}
 	if s.at.shards > 1 { // as many slices as shards: each is one shard
 		query["slice"] = map[string]any{"id": shard, "max": s.at.shards}
-	}
-	if s.options.IDsOnly {
-		query["_source"] = false
 	}
 	if after != nil {
 		query["search_after"] = after

@@ -60,9 +60,10 @@ func TestScan(t *testing.T) {
 			}
 		}
 	}
-	for _, d := range scanned(t, client, index, ScanOptions{IDsOnly: true, Page: 50}) {
-		if d.Source != nil || !d.State.IsZero() || d.Err != nil || !d.Found {
-			t.Errorf("asked for ids, got %+v", d)
+	for _, d := range scanned(t, client, index, ScanOptions{Unread: true, Page: 50}) {
+		unread := d.State.IsZero()
+		if d.Read(); !unread || d.State.IsZero() || d.Err != nil || !d.Found {
+			t.Errorf("asked for unread documents, got %+v", d)
 		}
 	}
 	old := scanned(t, client, index, ScanOptions{Tombstones: time.UnixMilli(8)})

@@ -79,7 +79,7 @@ func left(t *testing.T, client *index.Client, entity document.Entity) map[string
 		t.Fatal(err)
 	}
 	ids := map[string]bool{}
-	err = client.Scan(t.Context(), targets[entity].Index, entity, index.ScanOptions{IDsOnly: true}, func(page []index.Stored) error {
+	err = client.Scan(t.Context(), targets[entity].Index, entity, index.ScanOptions{Unread: true}, func(page []index.Stored) error {
 		for _, d := range page {
 			ids[d.ID] = true
 		}

@@ -23,7 +23,7 @@ type Admin struct {
 	log        zerolog.Logger
 	client     *kafka.AdminClient
 	connection *connection
-	logs       sync.WaitGroup
+	clients    sync.WaitGroup // goroutines of all clients
 }
 
 // NewAdmin makes an Admin. No broker needs to answer yet; an error means that the
@@ -36,14 +36,14 @@ func NewAdmin(cfg Config, log zerolog.Logger) (*Admin, error) {
 		return nil, fmt.Errorf("make Kafka admin client: %w", err)
 	}
 	a := &Admin{cfg: cfg, log: log, client: client, connection: &connection{}}
-	a.logs.Go(func() { forwardLogs(client.Logs(), log, a.connection) })
+	a.clients.Go(func() { forwardLogs(client.Logs(), log, a.connection) })
 	return a, nil
 }
 
 // Close frees the connections. Nothing is logged after it.
 func (a *Admin) Close() {
 	a.client.Close()
-	a.logs.Wait()
+	a.clients.Wait()
 }
 
 // TopicSpec is a topic to be made.
@@ -209,12 +209,8 @@ func (a *Admin) outside(ctx context.Context, group string) (s scout, done func()
 	if err != nil {
 		return scout{}, nil, fmt.Errorf("make Kafka consumer: %w", err)
 	}
-	var logs sync.WaitGroup
-	logs.Go(func() { forwardLogs(client.Logs(), a.log, a.connection) })
-	done = func() {
-		_ = client.Close() // nothing is stored that could fail to be committed
-		logs.Wait()
-	}
+	a.clients.Go(func() { forwardLogs(client.Logs(), a.log, a.connection) })
+	done = func() { closeAside(client, &a.clients) }
 	deadline, _ := ctx.Deadline()
 	return scout{admin: a.client, member: client, group: group, patience: time.Until(deadline)}, done, nil
 }

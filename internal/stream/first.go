@@ -7,31 +7,18 @@ import (
 	"github.com/search-indexer/search-indexer/internal/record"
 )
 
-// errAllSeen ends the reading: each partition has told its first record.
-var errAllSeen = errors.New("all partitions are seen")
+// errEnough, of the function that [Reader.Read] hands records to, ends the reading of
+// that partition alone.
+var errEnough = errors.New("no more of this partition")
 
 // First returns the first record of each range that has one. Its errors are those of
 // [Reader.Read]; beside one it returns what was found until then.
 func (r *Reader) First(ctx context.Context, ranges []Range) (map[record.Partition]record.Record, error) {
-	filled := 0
-	for _, stretch := range ranges {
-		if stretch.From < stretch.To {
-			filled++
-		}
-	}
-	first := make(map[record.Partition]record.Record, filled)
+	first := make(map[record.Partition]record.Record, len(ranges))
 	err := r.Read(ctx, ranges, func(found record.Record) error {
-		if _, known := first[found.Partition]; !known {
-			first[found.Partition] = found
-		}
-		if len(first) == filled {
-			return errAllSeen
-		}
-		return nil
+		first[found.Partition] = found
+		return errEnough
 	})
-	if errors.Is(err, errAllSeen) {
-		err = nil
-	}
 	return first, err
 }
 

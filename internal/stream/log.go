@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/rs/zerolog"
@@ -31,6 +32,14 @@ func forwardLogs(lines <-chan kafka.LogEvent, log zerolog.Logger, connection *co
 		}
 		log.WithLevel(level).Str("client", line.Name).Str("tag", line.Tag).Msg(line.Message)
 	}
+}
+
+// closeAside closes a client that nobody uses any more, without waiting for it: what
+// forwards its log notices only every 100 ms that it is to end (confluent-kafka-go
+// 2.15), which is longer than most questions take. Nothing is stored in the client
+// that could fail to be committed.
+func closeAside(client *kafka.Consumer, closing *sync.WaitGroup) {
+	closing.Go(func() { _ = client.Close() })
 }
 
 // complain handles an error that the client met on its own; it retries by itself

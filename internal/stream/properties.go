@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -130,5 +131,6 @@ func tryProperties(p kafka.ConfigMap) error {
 	if err != nil {
 		return err
 	}
-	return client.Close()
+	closeAside(client, new(sync.WaitGroup))
+	return nil
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -25,9 +26,10 @@ type Range struct {
 // commits, so it leaves every group's offsets alone. It is safe for concurrent
 // use, and calls side by side share nothing.
 type Reader struct {
-	cfg   Config
-	log   zerolog.Logger
-	admin *Admin
+	cfg     Config
+	log     zerolog.Logger
+	admin   *Admin
+	closing sync.WaitGroup // clients that have read to their end
 }
 
 // NewReader makes a Reader. No broker needs to answer yet; an error means that the
@@ -41,7 +43,10 @@ func NewReader(cfg Config, log zerolog.Logger) (*Reader, error) {
 }
 
 // Close frees the connections; no method may be called after it.
-func (r *Reader) Close() { r.admin.Close() }
+func (r *Reader) Close() {
+	r.closing.Go(r.admin.Close)
+	r.closing.Wait()
+}
 
 // Ranges returns each partition of those of the topics that exist, sorted, from the
 // beginning of its log to its present end. The end is that of committed records:
@@ -112,11 +117,9 @@ func (r *Reader) Read(ctx context.Context, ranges []Range, fn func(record.Record
 	if err != nil {
 		return fmt.Errorf("make Kafka consumer: %w", err)
 	}
-	var logs sync.WaitGroup
-	defer logs.Wait()
-	defer func() { _ = client.Close() }() // nothing is stored that could fail to be committed
 	p := pass{client: client, left: left, fn: fn, log: r.log, connection: &connection{}}
-	logs.Go(func() { forwardLogs(client.Logs(), r.log, p.connection) })
+	defer closeAside(client, &r.closing)
+	r.closing.Go(func() { forwardLogs(client.Logs(), r.log, p.connection) })
 	if err := client.IncrementalAssign(from); err != nil {
 		return fmt.Errorf("assign partitions: %w", err)
 	}
@@ -158,7 +161,9 @@ func (p *pass) turn() error {
 func (p *pass) take(rec record.Record) error {
 	p.silent = false
 	if to, ok := p.left[rec.Partition]; ok && rec.Offset < to {
-		if err := p.fn(rec); err != nil {
+		if err := p.fn(rec); errors.Is(err, errEnough) {
+			return p.reach(rec.Partition, to)
+		} else if err != nil {
 			return err
 		}
 	}

@@ -95,6 +95,17 @@ func TestReaderReadsToTheEndsOfTheStartAndCommitsNothing(t *testing.T) {
 		if diff := cmp.Diff([]string{"2:y"}, read(t, r, one)); diff != "" {
 			t.Error(diff)
 		}
+		first, err := r.First(t.Context(), ranges)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begins := map[int32]string{}
+		for partition, rec := range first {
+			begins[partition.ID] = string(rec.Value)
+		}
+		if diff := cmp.Diff(map[int32]string{0: "b", 2: "x"}, begins); diff != "" {
+			t.Error(diff)
+		}
 		if got := committedIn(t, cfg); len(got) > 0 {
 			t.Errorf("committed %v", got)
 		}

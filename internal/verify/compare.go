@@ -17,18 +17,19 @@ const (
 	batchDocuments = 1000    // of one request
 	batchBytes     = 4 << 20 // of their States, about
 	requests       = 4       // at a time
+	pages          = 4       // of a scan that are compared at a time
 )
 
 // pass is one look at all documents.
 type pass struct {
 	*Verify
-	repair   *Repair // what was mended; nil where nothing is to be
-	findings Findings
+	repair *Repair // what was mended; nil where nothing is to be
 
 	doubtful      []document.Key // to be mended once it is known how many there are
 	doubtfulCount int64
 
-	mu       sync.Mutex
+	mu       sync.Mutex // of what stands below
+	findings Findings
 	suspects []*suspect
 	bytes    int // of the suspects
 }
@@ -48,20 +49,63 @@ func (p *pass) compareAll(ctx context.Context) error {
 	if p.options.Sample > 0 {
 		return p.compareSample(ctx)
 	}
+	if err := p.fold.Unmark(); err != nil {
+		return err
+	}
 	for _, entity := range p.options.Entities {
-		p.Display.Phase("compare "+string(entity)+"s", -1, "documents")
-		w := window{pass: p}
-		err := p.fold.Each(ctx, entity, func(key document.Key, state document.State) error {
-			return w.add(ctx, known{key, state})
-		})
-		if err != nil {
+		if err := p.compareStored(ctx, entity); err != nil {
 			return err
 		}
-		if err := w.compare(ctx); err != nil {
+		if err := p.compareUnmarked(ctx, entity); err != nil {
 			return err
 		}
 	}
 	return p.settle(ctx)
+}
+
+// compareStored goes through the index in the order in which it lies, which is quicker
+// than to ask for documents by id, and marks what it meets. Pages are compared side by
+// side, while the next ones come.
+func (p *pass) compareStored(ctx context.Context, entity document.Entity) error {
+	p.Display.Phase("compare "+string(entity)+"s", -1, "documents")
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(1 + pages)
+	group.Go(func() error {
+		return p.Client.Scan(ctx, p.indices[entity], entity, index.ScanOptions{Unread: true}, func(page []index.Stored) error {
+			group.Go(func() error { return p.comparePage(page) })
+			return p.settleIfLarge(ctx)
+		})
+	})
+	return group.Wait()
+}
+
+// compareUnmarked asks for those documents of the fold that the index has not shown.
+func (p *pass) compareUnmarked(ctx context.Context, entity document.Entity) error {
+	p.Display.Phase("look for missing "+string(entity)+"s", -1, "documents")
+	w := window{pass: p}
+	err := p.fold.EachUnmarked(ctx, entity, func(key document.Key, state document.State) error {
+		return w.add(ctx, known{key, state})
+	})
+	if err != nil {
+		return err
+	}
+	return w.compare(ctx)
+}
+
+// comparePage compares documents with the fold, which does not know the orphans.
+func (p *pass) comparePage(page []index.Stored) error {
+	keys, folded := make([]document.Key, len(page)), make([]document.State, len(page))
+	for i := range page {
+		var err error
+		keys[i] = page[i].Key
+		if folded[i], _, err = p.fold.Get(keys[i]); err != nil {
+			return err
+		}
+	}
+	if err := p.fold.Mark(keys); err != nil {
+		return err
+	}
+	return p.compareEach(page, folded)
 }
 
 // compareSample compares as many documents as asked for, each with equal chance.
@@ -147,19 +191,30 @@ func (p *pass) compareBatch(ctx context.Context, batch []known) error {
 	if err != nil {
 		return err
 	}
+	folded := make([]document.State, len(batch))
+	for i := range batch {
+		folded[i] = batch[i].state
+	}
+	return p.compareEach(stored, folded)
+}
+
+// compareEach takes those documents, of one entity, for suspects that are not what
+// was folded of them.
+func (p *pass) compareEach(stored []index.Stored, folded []document.State) error {
 	var wrong []*suspect
 	for i, s := range stored {
-		if errors.Is(s.Err, document.ErrNewer) {
+		if isSame(s, folded[i]) {
+			continue
+		}
+		if s.Read(); errors.Is(s.Err, document.ErrNewer) {
 			return fmt.Errorf("%s/%s: %w", p.indices[s.Entity], s.ID, s.Err)
 		}
-		if !isSame(s, batch[i].state) {
-			wrong = append(wrong, &suspect{Stored: s, folded: batch[i].state})
-		}
+		wrong = append(wrong, &suspect{Stored: s, folded: folded[i]})
 	}
-	p.Display.Add(int64(len(batch)))
+	p.Display.Add(int64(len(stored)))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.findings.checked(batch[0].Entity, int64(len(batch)))
+	p.findings.checked(stored[0].Entity, int64(len(stored)))
 	p.suspect(wrong...)
 	return nil
 }

@@ -4,9 +4,9 @@
 // The steps of a [Verify], in the order of the files that tell them:
 //
 //	fold.go       reads what the live group has committed, and joins all below it
-//	compare.go    reads each document of the fold from the index
-//	orphans.go    looks for documents that the fold does not know
-//	settle.go     reads what has been published since, and judges what differs
+//	compare.go    reads each document of the index, and those of the fold that it lacks
+//	settle.go     judges what differs
+//	tail.go       reads what has been published since
 //	judge.go      the rule itself, which knows neither Kafka nor OpenSearch
 //	mend.go       writes what is wrong, unless somebody else writes first
 //	doubt.go      leaves it where it is rather the log that is wrong

@@ -3,14 +3,11 @@ package verify
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/dlq"
 	"github.com/search-indexer/search-indexer/internal/document"
-	"github.com/search-indexer/search-indexer/internal/record"
-	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // suspectShare of the memory for the fold is what suspects may take. Where there are
@@ -19,7 +16,10 @@ import (
 const suspectShare = 4
 
 func (p *pass) settleIfLarge(ctx context.Context) error {
-	if p.bytes < p.Fold.Memory/suspectShare {
+	p.mu.Lock()
+	large := p.bytes >= p.Fold.Memory/suspectShare
+	p.mu.Unlock()
+	if !large {
 		return nil
 	}
 	return p.settle(ctx)
@@ -27,8 +27,7 @@ func (p *pass) settleIfLarge(ctx context.Context) error {
 
 // settle judges the suspects by what may have been written to them, and mends them.
 func (p *pass) settle(ctx context.Context) error {
-	list := p.suspects
-	p.suspects, p.bytes = nil, 0
+	list := p.take()
 	if len(list) == 0 {
 		return nil
 	}
@@ -38,7 +37,26 @@ func (p *pass) settle(ctx context.Context) error {
 	slices.SortFunc(list, func(a, b *suspect) int { // batches came in any order
 		return cmp.Or(cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.ID, b.ID))
 	})
-	var wrong []*suspect
+	wrong := p.judge(list)
+	if len(wrong) == 0 {
+		return nil
+	}
+	return p.mend(ctx, wrong)
+}
+
+// take returns the suspects, of which there are none then.
+func (p *pass) take() []*suspect {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.suspects
+	p.suspects, p.bytes = nil, 0
+	return list
+}
+
+// judge adds what the suspects are to the findings, and returns those to be mended now.
+func (p *pass) judge(list []*suspect) (wrong []*suspect) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, s := range list {
 		class, fields := p.rule.judge(s)
 		p.findings.add(p.indices[s.Entity], s, class, fields)
@@ -50,10 +68,7 @@ func (p *pass) settle(ctx context.Context) error {
 			wrong = append(wrong, s)
 		}
 	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	return p.mend(ctx, wrong)
+	return wrong
 }
 
 // gather reads, for each suspect, the events that may be in it. The end of the log is
@@ -72,14 +87,8 @@ func (p *pass) gather(ctx context.Context, list []*suspect) error {
 		return err
 	}
 	p.Display.Phase("read what came since", records(tail), "events")
-	return p.Log.Read(ctx, tail, func(r record.Record) error {
-		p.Display.Add(1)
-		_, change, rejection := p.Decoder.Decode(&r)
-		if s := byKey[change.Key]; s != nil && rejection == nil {
-			s.consider(change.State, p.letters.has(&r), p.rule.expired)
-		}
-		return nil
-	})
+	c := considering{pass: p, suspects: byKey}
+	return c.all(ctx, tail)
 }
 
 // gatherLetters considers the events that have an open dead letter.
@@ -100,20 +109,4 @@ func (p *pass) gatherLetters(ctx context.Context, byKey map[document.Key]*suspec
 		}
 		return nil
 	})
-}
-
-// tail is the log behind the fold, up to its present end.
-func (v *Verify) tail(ctx context.Context) ([]stream.Range, error) {
-	present, err := v.Log.Ranges(ctx, v.options.Topics)
-	if err != nil {
-		return nil, err
-	}
-	read := stream.Positions(v.read)
-	if ended := stream.Ended(read, present); len(ended) > 0 {
-		return nil, fmt.Errorf("topic %s was removed, or made again, while it was read; verify again", ended[0].Topic)
-	}
-	if cut := stream.Cut(read, present); len(cut) > 0 {
-		return nil, fmt.Errorf("the log of %s was cut while it was read; verify again", cut[0].Partition)
-	}
-	return stream.After(read, present), nil
 }

@@ -112,11 +112,6 @@ func (v *Verify) look(ctx context.Context, repair *Repair) (Findings, error) {
 		return p.findings, err
 	}
 	if v.options.Sample == 0 {
-		for _, entity := range v.options.Entities {
-			if err := p.findOrphans(ctx, entity); err != nil {
-				return p.findings, err
-			}
-		}
 		if err := p.mendDoubtful(ctx); err != nil {
 			return p.findings, err
 		}

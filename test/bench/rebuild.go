@@ -75,6 +75,14 @@ func (b *bench) runRebuild(ctx context.Context) (rebuildResult, error) {
 	r.Events = topics.events
 	r.Live = part{Seconds: run.Seconds, CPU: run.CPU * events / 1e6, Server: run.Server * events / 1e6, Peak: run.Peak}
 	b.say("live path: %.1f s", r.Live.Seconds)
+	// Before the first round, so that b and c meet an equally warm server.
+	docs, err := b.documents(ctx, live)
+	if err != nil {
+		return r, err
+	}
+	if err := b.tune(ctx, docs); err != nil {
+		return r, fmt.Errorf("tune the plain bulk: %w", err)
+	}
 	until := time.Now().Add(b.options.budget)
 	for n := range b.options.rounds {
 		began := time.Now()
@@ -108,11 +116,6 @@ func (b *bench) rebuildRound(ctx context.Context, r *rebuildResult, topics fille
 		return one, err
 	}
 	r.Documents = len(docs)
-	if b.shape == (bulkShape{}) {
-		if err := b.tune(ctx, docs); err != nil {
-			return one, fmt.Errorf("tune the plain bulk: %w", err)
-		}
-	}
 	cpu := meter{cluster: b.cluster}
 	took, err := b.pass(ctx, docs, b.shape, &cpu)
 	if err != nil {
