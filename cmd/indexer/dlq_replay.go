@@ -115,7 +115,7 @@ func (p *program) replay(ctx context.Context, box *letterbox, letters []*dlq.Ent
 	if len(problems) > 0 {
 		return report, errors.Join(problems...)
 	}
-	err = locked(ctx, client, box.settings.Index.LockTTL, "dlq replay", box.log, func(ctx context.Context, _ *index.Lock) error {
+	err = locked(ctx, client, lockRequest(box.settings.Index, "dlq replay", box.shown), box.log, func(ctx context.Context, _ *index.Lock) error {
 		return replayInto(ctx, client, box, letters, &report)
 	})
 	return report, err

@@ -115,7 +115,7 @@ func (r *purgeReport) fill(ctx context.Context, s settings, now time.Time, age t
 	if r.DryRun {
 		return work(ctx)
 	}
-	return locked(ctx, client, s.Index.LockTTL, "purge", log, func(ctx context.Context, _ *index.Lock) error { return work(ctx) })
+	return locked(ctx, client, lockRequest(s.Index, "purge", nil), log, func(ctx context.Context, _ *index.Lock) error { return work(ctx) })
 }
 
 func firstUnread(ctx context.Context, cfg stream.Config, log zerolog.Logger) (*purge.Unread, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/fold"
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/progress"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 	"github.com/search-indexer/search-indexer/internal/verify"
@@ -116,7 +117,7 @@ func (p *program) verify(ctx context.Context, flags verifyFlags) error {
 
 // runVerify wires a verification, and runs a repair under the lock that all share who
 // change documents behind the workers' backs.
-func runVerify(ctx context.Context, s settings, flags verifyFlags, log zerolog.Logger, display verify.Display) (verify.Report, error) {
+func runVerify(ctx context.Context, s settings, flags verifyFlags, log zerolog.Logger, display *progress.Progress) (verify.Report, error) {
 	var none verify.Report
 	entities, err := entitiesNamed(flags.entity)
 	if err != nil {
@@ -152,7 +153,7 @@ func runVerify(ctx context.Context, s settings, flags verifyFlags, log zerolog.L
 		return v.Run(ctx)
 	}
 	report := none
-	err = locked(ctx, client, s.Index.LockTTL, "verify --repair", log, func(ctx context.Context, _ *index.Lock) error {
+	err = locked(ctx, client, lockRequest(s.Index, "verify --repair", display), log, func(ctx context.Context, _ *index.Lock) error {
 		report, err = v.Run(ctx)
 		return err
 	})

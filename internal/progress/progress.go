@@ -5,6 +5,7 @@ package progress
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -113,6 +114,16 @@ func (p *Progress) Write(lines []byte) (int, error) {
 	return n, err
 }
 
+// Standing tells others than the terminal or the log how far the command is.
+func (p *Progress) Standing() Standing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.phase == nil {
+		return Standing{}
+	}
+	return p.phase.at(p.count.Load(), time.Now())
+}
+
 func (p *Progress) show(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,10 +132,10 @@ func (p *Progress) show(now time.Time) {
 	}
 	at := p.phase.at(p.count.Load(), now)
 	if p.bar == nil {
-		at.log(p.cfg.Log)
+		at.log(p.cfg.Log).Msg(at.Phase)
 		return
 	}
-	p.bar.Describe(at.text())
+	p.bar.Describe(at.String())
 	_ = p.bar.Set64(at.shown())
 }
 
@@ -139,9 +150,9 @@ func (p *Progress) end() {
 	if took := time.Since(p.phase.began); took > p.cfg.Every {
 		over := p.phase.over(p.count.Load(), took)
 		if p.bar == nil {
-			over.log(p.cfg.Log)
+			over.log(p.cfg.Log).Float64("seconds", float64(took.Milliseconds())/1000).Msg(over.Phase)
 		} else {
-			_, _ = io.WriteString(p.cfg.Out, over.text()+"\n")
+			_, _ = fmt.Fprintf(p.cfg.Out, "%s, took %s\n", over, took.Round(time.Second))
 		}
 	}
 	p.phase, p.bar = nil, nil
