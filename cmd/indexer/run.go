@@ -87,6 +87,9 @@ type worker struct {
 	tracer   *tracing.Tracer              // nil where nobody asks for traces
 	health   func(context.Context) health // looks at most once a second
 	drift    atomic.Pointer[[]string]     // how indices differ from their templates, as last looked up
+	// silence is how long the poll loop may stand still until the process is dead: a
+	// drain may hold it for as long as a shutdown.
+	silence time.Duration
 
 	// For /status.
 	started time.Time
@@ -100,7 +103,8 @@ type worker struct {
 func newWorker(s settings, log zerolog.Logger, said *errorLog, tracer *tracing.Tracer) (*worker, error) {
 	w := &worker{
 		settings: s, log: log, tracer: tracer, registry: prometheus.NewRegistry(), started: time.Now().UTC(), errors: said, history: newHistory(),
-		upkeep: &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
+		upkeep:  &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
+		silence: s.Batch.Shutdown + time.Minute,
 	}
 	w.health = web.Cached(time.Second, w.look)
 	var err error
