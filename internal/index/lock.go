@@ -28,7 +28,7 @@ type Holder struct {
 type Progress struct {
 	Phase       string  `json:"phase"` // in words; empty where it has told nothing
 	Done        int64   `json:"done"`  // of the phase
-	Total       int64   `json:"total"` // of the phase; -1 where nobody knows
+	Total       int64   `json:"total"` // of the phase, perhaps an estimate; -1 where nobody knows
 	Unit        string  `json:"unit"`  // plural of what is counted, such as "events"
 	PerSecond   float64 `json:"per_second"`
 	SecondsLeft float64 `json:"seconds_left"` // until the end of the phase; -1 where nobody knows

@@ -65,7 +65,7 @@ func perSecond(count int64, in time.Duration) float64 {
 type Standing struct {
 	Phase       string // what the command does now; empty between phases
 	Done        int64  // of the phase
-	Total       int64  // of the phase; -1 where nobody knows
+	Total       int64  // of the phase, perhaps an estimate; -1 where nobody knows
 	Unit        string // the plural of what is counted
 	PerSecond   float64
 	SecondsLeft float64 // until the end of the phase; -1 where nobody knows
@@ -83,7 +83,7 @@ func (s Standing) shown() int64 {
 // String is a line for people: "fold: 4,500 of 10,000 events, 1,234/s, 3m20s left".
 func (s Standing) String() string {
 	text := s.Phase + ": " + humanize.Comma(s.Done)
-	if s.Total >= 0 && s.Total != s.Done {
+	if s.Total > s.Done {
 		text += " of " + humanize.Comma(s.Total)
 	}
 	text += fmt.Sprintf(" %s, %s/s", s.Unit, humanize.Comma(int64(s.PerSecond)))

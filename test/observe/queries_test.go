@@ -52,7 +52,8 @@ func TestEveryQueryOnARealRun(t *testing.T) {
 	c.eventually("all to be done", func() bool { return w.status().Lag.Messages == 0 })
 	run.look("healthy")
 
-	c.rebuildFor(s)
+	address, _ := c.rebuildFor("30")
+	s.follow("http://"+address, labels.FromStrings("job", "rebuild", "instance", "r", "namespace", "n"))
 	c.eventually("the rebuild to be seen", func() bool {
 		_, body := w.get("/metrics")
 		return strings.Contains(body, "\nindexer_rebuild_running 1\n")
@@ -90,12 +91,12 @@ func TestEveryQueryOnARealRun(t *testing.T) {
 	run.nothingIsUnheardOf()
 }
 
-// rebuildFor runs a rebuild that takes a while, and has it scraped.
-func (c *crew) rebuildFor(s *scraper) {
+// rebuildFor runs a rebuild that loads so many documents a second, until stop.
+func (c *crew) rebuildFor(rate string) (address string, stop func()) {
 	c.Helper()
-	address := freeAddress(c.T)
+	address = freeAddress(c.T)
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := c.command(ctx, "rebuild", "--http", address, "--rate", "30")
+	cmd := c.command(ctx, "rebuild", "--http", address, "--rate", rate)
 	output, err := os.Create(c.TempDir() + "/rebuild.log")
 	if err != nil {
 		c.Fatal(err)
@@ -107,14 +108,14 @@ func (c *crew) rebuildFor(s *scraper) {
 	}
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
+	stop = func() { cancel(); <-ended }
 	c.Cleanup(func() {
-		cancel()
-		<-ended
+		stop()
 		if text, _ := os.ReadFile(output.Name()); c.Failed() {
 			c.Logf("rebuild:\n%s", text)
 		}
 	})
-	s.follow("http://"+address, labels.FromStrings("job", "rebuild", "instance", "r", "namespace", "n"))
+	return address, stop
 }
 
 type realRun struct {
