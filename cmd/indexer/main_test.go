@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -134,7 +135,8 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// Every command explains itself: a summary, an example, and no short flags.
+// Every command explains itself: a summary, an example, no short flags, and lines that
+// a terminal shows whole.
 func TestEveryCommandHasHelp(t *testing.T) {
 	var check func(c *cobra.Command)
 	check = func(c *cobra.Command) {
@@ -144,6 +146,11 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		for _, flag := range strings.Fields(c.Flags().FlagUsages()) {
 			if len(flag) == 3 && flag[0] == '-' && flag[2] == ',' {
 				t.Errorf("%s: short flag %s", c.CommandPath(), flag)
+			}
+		}
+		for line := range strings.Lines(c.UsageString() + c.Long) {
+			if line = strings.TrimRight(line, "\n"); utf8.RuneCountInString(line) > helpWidth {
+				t.Errorf("%s: help is wider than a terminal: %s", c.CommandPath(), line)
 			}
 		}
 		for _, sub := range c.Commands() {

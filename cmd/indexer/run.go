@@ -32,12 +32,13 @@ func (p *program) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Index events until SIGTERM or SIGINT",
 		Long: `run joins the consumer group and keeps the index up to date. Start as many as
-there are partitions to share. It waits for whatever is missing (Kafka, OpenSearch,
-an alias) and loses nothing meanwhile. At SIGTERM it stops reading, writes what is
-under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit code
-0, whoever does not answer; a second signal ends it at once. Nothing is lost either way.`,
+there are partitions to share. It waits for whatever is missing (Kafka,
+OpenSearch, an alias) and loses nothing meanwhile. At SIGTERM it stops reading,
+writes what is under way, commits and leaves the group, within SHUTDOWN_TIMEOUT
+and with exit code 0, whoever does not answer; a second signal ends it at once.
+Nothing is lost either way.`,
 		Example: `  indexer run
-  KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 OPENSEARCH_URLS=https://search:9200 indexer run
+  KAFKA_BROKERS=kafka:9092 OPENSEARCH_URLS=https://search:9200 indexer run
   LOG_LEVEL=debug LOG_FORMAT=console indexer run     # a line for each event`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(new(settings).all()...),

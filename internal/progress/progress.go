@@ -163,7 +163,10 @@ func (p *Progress) end() {
 // the bar, and reads what others write: progressbar 3.19.)
 func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
 	const spinner = 14 // the dots of Braille
-	return progressbar.NewOptions64(max(total, -1),
+	if total <= 0 { // a bar of nothing is not taken off again (progressbar 3.19)
+		total = -1
+	}
+	return progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(out),
 		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionFullWidth(),

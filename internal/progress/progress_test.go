@@ -76,12 +76,21 @@ func TestABarOnATerminal(t *testing.T) {
 			t.Errorf("%q", lines)
 		}
 
+		p.Phase("catching up", 0, "events")
+		if _, err := fmt.Fprintln(p, "a line meanwhile"); err != nil {
+			t.Fatal(err)
+		}
+		lines = out.now()
+		if len(lines) != 4 || strings.Contains(lines[3], "%") {
+			t.Errorf("with nothing to do: %q", lines)
+		}
+
 		p.Done()
 		p.Done()
-		if lines = out.now(); len(lines) != 3 || lines[2] != "" {
+		if lines = out.now(); len(lines) != 4 || lines[3] != "" {
 			t.Errorf("a bar is left: %q", lines)
 		}
-		if _, err := fmt.Fprintln(p, "the report"); err != nil || out.now()[2] != "the report" {
+		if _, err := fmt.Fprintln(p, "the report"); err != nil || out.now()[3] != "the report" {
 			t.Errorf("%q, %v", out.now(), err)
 		}
 	})
