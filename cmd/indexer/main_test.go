@@ -44,7 +44,8 @@ func (o outcome) want(t *testing.T, code int, stderrSays ...string) {
 func TestWrongUsageSaysWhatToDo(t *testing.T) {
 	for args, says := range map[string]string{
 		"prodcue":                       `error: unknown command "prodcue" for "indexer" Did you mean this? produce`,
-		"produce --cuont 5":             "error: unknown flag: --cuont\nnext:  see \"indexer produce --help\"\n",
+		"produce --cuont 5":             "error: unknown flag: --cuont\nnext:  use it as \"indexer produce ",
+		"forget":                        "next:  use it as \"indexer forget ID [flags]\"; see ",
 		"produce --count x":             `"x"`,
 		"produce --count -1":            "--count must not be negative",
 		"produce --rate -1":             "--rate must not be negative",

@@ -77,8 +77,10 @@ func (p *program) printRebuild(r rebuild.Report, asJSON bool) error {
 			line(string(phase), "%s", secondsText(seconds))
 		}
 	}
-	_, err := fmt.Fprintf(p.stdout, "%-15s %s\n", "total", secondsText(total))
-	return err
+	if len(r.Seconds) > 0 { // something was begun
+		line("total", "%s", secondsText(total))
+	}
+	return nil
 }
 
 func secondsText(s float64) string {

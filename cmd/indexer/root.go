@@ -33,7 +33,11 @@ func (p *program) execute(ctx context.Context, args []string) int {
 	case errors.As(err, &ended):
 	default: // cobra's own errors all come before a command begins
 		message := strings.Join(strings.Fields(err.Error()), " ")
-		ended = misused(errors.New(message), fmt.Sprintf("see %q", command.CommandPath()+" --help"))
+		next := fmt.Sprintf("see %q", command.CommandPath()+" --help")
+		if command.Runnable() {
+			next = fmt.Sprintf("use it as %q; ", command.UseLine()) + next
+		}
+		ended = misused(errors.New(message), next)
 	}
 	p.complain(ended)
 	return ended.code
