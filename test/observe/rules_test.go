@@ -210,7 +210,7 @@ func TestAlertsFire(t *testing.T) {
 		"rebuild unfinished": {series: map[string]string{unfinished: "1x60"}, want: []string{"SearchIndexerRebuildUnfinished"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			load := "load 1m\n"
+			load := "load 1m\n  indexer_build_info{job=\"rebuild\",instance=\"r\"} 1x60\n"
 			if !tt.gone {
 				for series, values := range with(healthy(), pairs(tt.series)...) {
 					load += "  " + series + " " + values + "\n"
