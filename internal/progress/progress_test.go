@@ -186,6 +186,31 @@ func TestStanding(t *testing.T) {
 	})
 }
 
+// frozen is a terminal that takes nothing until it is let go, as after Ctrl-S.
+type frozen struct{ release chan struct{} }
+
+func (f frozen) Write(text []byte) (int, error) {
+	<-f.release
+	return len(text), nil
+}
+
+// A lock is renewed with what Standing returns: it must not be lost to a terminal.
+func TestStandingDoesNotWaitForTheTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := frozen{make(chan struct{})}
+		p := New(Config{Out: out, Terminal: true})
+		p.Phase("fold", 1000, "events")
+		time.Sleep(time.Second) // a redraw hangs
+		p.Add(7)
+		synctest.Wait()
+		if got := p.Standing(); got.Done != 7 {
+			t.Errorf("%+v", got)
+		}
+		close(out.release)
+		p.Done()
+	})
+}
+
 func TestCountsComeFromManyGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out screen

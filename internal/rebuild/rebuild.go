@@ -86,7 +86,7 @@ type Rebuild struct {
 	Parts
 	options Options
 	limiter *rate.Limiter // of documents that are loaded
-	live    []PlanEntity // as the check found it
+	live    []PlanEntity  // as the check found it
 	fold    *fold.Fold
 	nexts   []index.Next
 	joined  []record.Position // what of the log the new indices hold
