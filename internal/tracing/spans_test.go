@@ -27,7 +27,7 @@ func recorded() (*Tracer, func() []sdk.ReadOnlySpan) {
 func value(span sdk.ReadOnlySpan, key string) string {
 	for _, a := range span.Attributes() {
 		if string(a.Key) == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
