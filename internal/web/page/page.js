@@ -45,7 +45,7 @@ function bytes(n) {
 function place(p) {
   const cell = element("th");
   cell.scope = "row";
-  for (const part of (p.topic + "/" + p.partition).split(/(?<=[./_-])/)) cell.append(part, document.createElement("wbr"));
+  for (const part of (p.topic + "/" + p.partition).split(/(?<=[._-])/)) cell.append(part, document.createElement("wbr"));
   return cell;
 }
 
@@ -195,10 +195,17 @@ function showLetters(s) {
   fill(byId("letters"), rows);
 }
 
+// showErrors says once what was logged several times in turn.
 function showErrors(s) {
-  const list = s.last_errors.slice(0, shownErrors).map((e) => {
+  const said = [];
+  for (const e of s.last_errors) {
+    const text = e.level + ": " + e.text, before = said.at(-1);
+    if (before && before.text === text) before.times++;
+    else said.push({ at: e.at, text, times: 1 });
+  }
+  const list = said.slice(0, shownErrors).map((e) => {
     const item = element("li");
-    item.append(element("time", new Date(e.at).toLocaleTimeString("en-GB")), e.level + ": " + e.text);
+    item.append(element("time", new Date(e.at).toLocaleTimeString("en-GB")), e.text + (e.times > 1 ? " (" + e.times + " times)" : ""));
     return item;
   });
   fill(byId("errors"), list.length ? list : [element("li", "none since it started")]);
