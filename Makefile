@@ -16,7 +16,7 @@ IMAGE         ?= search-indexer
 IMAGE_BUILDER ?= docker build
 
 .DEFAULT_GOAL := help
-.PHONY: backpressure help image image-check build compose-check docs demo up down stack-status test test-chart test-observe test-security test-short chaos rolling fuzz bench bench-rebuild profile rebuilds lint fmt clean simulate
+.PHONY: backpressure help image image-check build compose-check docs demo up down probes stack-status test test-chart test-observe test-security test-short chaos rolling fuzz bench bench-rebuild profile rebuilds lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ test-chart: ## of these: the Helm chart rendered, decoded strictly, compared (UP
 
 test-observe: up ## of these: the page in a browser, every query of dashboard and alerts, traces (PAGE_PICTURES=DIR keeps screenshots)
 	@eval "$$(scripts/stack env)" && cd test/observe && go test -count 1 -v -timeout $(TEST_TIMEOUT) ./...
+
+probes: up ## /livez of a worker with a long backlog, while OpenSearch is away and back (BACKLOG=1000000)
+	@eval "$$(scripts/stack env)" && cd test/observe && PROBE_BACKLOG=$(or $(BACKLOG),1000000) \
+	go test -run '^TestLivezWithABacklog$$' -count 1 -v -timeout 30m .
 
 test-security: ## of these: the program against services with TLS, logins and rights (docs/security.md)
 	go test -count 1 -timeout $(TEST_TIMEOUT) ./test/security

@@ -22,8 +22,8 @@ func (p *program) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
 		Short: "Print the script that completes commands and flags in a shell",
-		Long:  "Prints a script for " + strings.Join(shells, ", ") + ". bash needs its package bash-completion.",
-		Example: `  source <(indexer completion bash)        # for this shell; in ~/.bashrc for every one
+		Long:  "Prints a script for " + strings.Join(shells, ", ") + ".\nbash needs its package bash-completion.",
+		Example: `  source <(indexer completion bash)     # for this shell; in ~/.bashrc for all
   indexer completion zsh > "${fpath[1]}/_indexer"
   indexer completion fish > ~/.config/fish/completions/indexer.fish`,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),

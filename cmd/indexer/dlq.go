@@ -26,8 +26,8 @@ needs to run, and one that does is not disturbed.
 A letter is open until a replay has brought it into the index. A letter that was
 sent twice counts once.
 
-Where a command takes a PLACE, it is PARTITION/OFFSET in the dead-letter topic, as
-"dlq list" prints it, or TOPIC/PARTITION/OFFSET of the original record.`,
+Where a command takes a PLACE, it is PARTITION/OFFSET in the dead-letter topic,
+as "dlq list" prints it, or TOPIC/PARTITION/OFFSET of the original record.`,
 		Example: `  indexer dlq list
   indexer dlq show 3/17
   indexer dlq replay --reason rejected_by_index --dry-run

@@ -39,8 +39,8 @@ TOPIC/PARTITION/OFFSET of the original record.
 What the index takes, or knew already, is acknowledged in the compacted topic
 KAFKA_DLQ_TOPIC with ".done" behind it, and never replayed again. What fails
 again is counted by reason and stays an open letter. To interrupt a replay is
-safe: what is left stays open. A rebuild or purge that is under way keeps it from
-beginning.
+safe: what is left stays open. A rebuild or purge that is under way keeps it
+from beginning.
 
 A letter of rejected_by_index can succeed once the template is mended and an
 index made with it; one that the decoder refuses (invalid_json and the like)
@@ -115,7 +115,7 @@ func (p *program) replay(ctx context.Context, box *letterbox, letters []*dlq.Ent
 	if len(problems) > 0 {
 		return report, errors.Join(problems...)
 	}
-	err = locked(ctx, client, box.settings.Index.LockTTL, "dlq replay", box.log, func(ctx context.Context, _ *index.Lock) error {
+	err = locked(ctx, client, lockRequest(box.settings.Index, "dlq replay", box.shown), box.log, func(ctx context.Context, _ *index.Lock) error {
 		return replayInto(ctx, client, box, letters, &report)
 	})
 	return report, err

@@ -31,16 +31,18 @@ func (p *program) forgetCommand() *cobra.Command {
 	var flags forgetFlags
 	command := &cobra.Command{
 		Use:   "forget ID",
-		Short: "Find all that is kept of a post or artist, and remove what may be removed",
-		Long: `forget names every place that still holds contents of a post or artist: records of
-the topics, dead letters, documents of live and kept indices. It reads the topics from
-their beginning, which takes a while, and changes nothing unless --yes is given.
+		Short: "Find all that is kept of a post or artist, and remove what may go",
+		Long: `forget names every place that still holds contents of a post or artist: records
+of the topics, dead letters, documents of live and kept indices. It reads the
+topics from their beginning, which takes a while, and changes nothing unless
+--yes is given.
 
-With --yes it removes the documents in kept indices (those that a rebuild replaced). It
-can't remove the rest: a live document goes when a delete event is published; records
-and dead letters stay for as long as Kafka keeps them. docs/operations.md, "Privacy",
-says what bounds that. Redis holds digests only, no contents. Working files of rebuild
-and verify are named where they are on this machine.`,
+With --yes it removes the documents in kept indices (those that a rebuild
+replaced). It can't remove the rest: a live document goes when a delete event is
+published; records and dead letters stay for as long as Kafka keeps them.
+docs/operations.md, "Privacy", says what bounds that. Redis holds digests only,
+no contents. Working files of rebuild and verify are named where they are on
+this machine.`,
 		Example: `  indexer forget 42 --entity post
   indexer forget 42 --entity post --json | jq '.topics[]'
   indexer forget 42 --entity post --yes`,

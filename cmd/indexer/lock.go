@@ -8,15 +8,17 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/progress"
 )
 
 // locked does what changes indices as a whole, or documents behind the workers'
 // backs, under the lock that all such commands share. The context that do is given
 // ends when the lock is lost, which is then the error.
-func locked(ctx context.Context, client *index.Client, ttl time.Duration, command string, log zerolog.Logger, do func(context.Context, *index.Lock) error) (err error) {
-	lock, err := client.Lock(ctx, index.LockRequest{Command: command, TTL: ttl, Waiting: func(owner string, upTo time.Duration) {
+func locked(ctx context.Context, client *index.Client, request index.LockRequest, log zerolog.Logger, do func(context.Context, *index.Lock) error) (err error) {
+	request.Waiting = func(owner string, upTo time.Duration) {
 		log.Info().Str("owner", owner).Stringer("up_to", upTo).Msg("the indices are locked; finding out whether the owner still lives")
-	}})
+	}
+	lock, err := client.Lock(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -29,4 +31,14 @@ func locked(ctx context.Context, client *index.Client, ttl time.Duration, comman
 		err = errors.Join(err, lock.Release(ctx))
 	}()
 	return do(ctx, lock)
+}
+
+// lockRequest asks for the lock in the name of a command that shows how far it is; a
+// nil progress where it shows nothing.
+func lockRequest(s index.Config, command string, shown *progress.Progress) index.LockRequest {
+	request := index.LockRequest{Command: command, TTL: s.LockTTL}
+	if shown != nil {
+		request.Progress = func() index.Progress { return index.Progress(shown.Standing()) }
+	}
+	return request
 }

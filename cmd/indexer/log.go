@@ -12,7 +12,7 @@ import (
 // logConfig is how the program logs, always to stderr.
 type logConfig struct {
 	Level  string `env:"LOG_LEVEL, default=info" doc:"Least severe lines to log: debug (one line an event), info, warn or error."`
-	Format string `env:"LOG_FORMAT, default=json" doc:"json, one object a line, or console, for people."`
+	Format string `env:"LOG_FORMAT" doc:"json, one object a line, or console, for people; unset it is console on a terminal and json elsewhere."`
 }
 
 // Validate names each setting that is not one of its words.
@@ -24,7 +24,7 @@ func (c logConfig) Validate() error {
 		errs = append(errs, fmt.Errorf("LOG_LEVEL: %q is no level; use debug, info, warn or error", c.Level))
 	}
 	switch c.Format {
-	case "json", "console":
+	case "json", "console", "":
 	default:
 		errs = append(errs, fmt.Errorf("LOG_FORMAT: %q is no format; use json or console", c.Format))
 	}
@@ -36,7 +36,7 @@ func (c logConfig) Validate() error {
 // is logged reaches also too, as JSON.
 func (c logConfig) logger(w io.Writer, also ...zerolog.LevelWriter) zerolog.Logger {
 	const millis = "2006-01-02T15:04:05.000Z07:00"
-	if c.Format == "console" {
+	if c.Format == "console" || c.Format == "" && isTerminal(w) {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", NoColor: !isTerminal(w)}
 	}
 	level, err := zerolog.ParseLevel(c.Level)

@@ -8,8 +8,15 @@ import (
 )
 
 func TestLogLines(t *testing.T) {
+	for _, format := range []string{"json", ""} { // no terminal
+		testLogLines(t, logConfig{Level: "warn", Format: format})
+	}
+}
+
+func testLogLines(t *testing.T, cfg logConfig) {
+	t.Helper()
 	var out bytes.Buffer
-	log := logConfig{Level: "warn", Format: "json"}.logger(&out)
+	log := cfg.logger(&out)
 	log.Info().Msg("not this")
 	log.Warn().Str("topic", "post.created").Msg("this")
 	var line struct{ Level, Time, Topic, Message string }

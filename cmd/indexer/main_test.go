@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +44,8 @@ func (o outcome) want(t *testing.T, code int, stderrSays ...string) {
 func TestWrongUsageSaysWhatToDo(t *testing.T) {
 	for args, says := range map[string]string{
 		"prodcue":                       `error: unknown command "prodcue" for "indexer" Did you mean this? produce`,
-		"produce --cuont 5":             "error: unknown flag: --cuont\nnext:  see \"indexer produce --help\"\n",
+		"produce --cuont 5":             "error: unknown flag: --cuont\nnext:  use it as \"indexer produce ",
+		"forget":                        "next:  use it as \"indexer forget ID [flags]\"; see ",
 		"produce --count x":             `"x"`,
 		"produce --count -1":            "--count must not be negative",
 		"produce --rate -1":             "--rate must not be negative",
@@ -134,7 +136,8 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// Every command explains itself: a summary, an example, and no short flags.
+// Every command explains itself: a summary, an example, no short flags, and lines that
+// a terminal shows whole.
 func TestEveryCommandHasHelp(t *testing.T) {
 	var check func(c *cobra.Command)
 	check = func(c *cobra.Command) {
@@ -144,6 +147,11 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		for _, flag := range strings.Fields(c.Flags().FlagUsages()) {
 			if len(flag) == 3 && flag[0] == '-' && flag[2] == ',' {
 				t.Errorf("%s: short flag %s", c.CommandPath(), flag)
+			}
+		}
+		for line := range strings.Lines(c.UsageString() + c.Long) {
+			if line = strings.TrimRight(line, "\n"); utf8.RuneCountInString(line) > helpWidth {
+				t.Errorf("%s: help is wider than a terminal: %s", c.CommandPath(), line)
 			}
 		}
 		for _, sub := range c.Commands() {

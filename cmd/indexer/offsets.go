@@ -63,7 +63,8 @@ func (p *program) offsetsShowCommand() *cobra.Command {
 		Use:   "show",
 		Short: "Show where the group stands in each partition",
 		Long: `show prints for each partition the committed offset, the first and the next
-offset of the log, the lag, the topic's id, and what keeps a worker from reading it.`,
+offset of the log, the lag, the topic's id, and what keeps a worker from reading
+it.`,
 		Example: `  indexer offsets show
   indexer offsets show --topic post.created --json`,
 		Args:        cobra.NoArgs,

@@ -24,8 +24,8 @@ func (p *program) offsetsResetCommand() *cobra.Command {
 		Use:   "reset",
 		Short: "Make the group go on at another place",
 		Long: `reset moves the place where the workers go on, of all topics, of one or of one
-partition: to the earliest or the latest offset, to the first record of a time, or to
-an offset. It says what that means and asks before it does it.
+partition: to the earliest or the latest offset, to the first record of a time,
+or to an offset. It says what that means and asks before it does it.
 
 Going back is harmless: events that were indexed already change nothing. Going
 forward passes over events, which are then missing from the index until they are

@@ -21,12 +21,13 @@ func (p *program) offsetsSkipCommand() *cobra.Command {
 		Use:   "skip",
 		Short: "Pass over the next records of one partition",
 		Long: `skip makes the group go on behind the next records of one partition: so many of
-them, or all below an offset. It reads them first and prints which ones they are, and
-asks before it does it. They are not indexed, and no dead letter is written of them:
-what they say is missing until they are read after all (indexer offsets reset).
+them, or all below an offset. It reads them first and prints which ones they
+are, and asks before it does it. They are not indexed, and no dead letter is
+written of them: what they say is missing until they are read after all (indexer
+offsets reset).
 
 The brokers refuse it while the group has members: stop all workers first.`,
-		Example: `  indexer offsets skip --topic post.updated --partition 3 --count 1 --dry-run --show
+		Example: `  indexer offsets skip --topic post.updated --partition 3 --count 1 --dry-run
   indexer offsets skip --topic post.updated --partition 3 --to 4711 --yes`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &logConfig{}),

@@ -124,14 +124,20 @@ func (l *runnerLog) String() string {
 	return l.text.String()
 }
 
-func (s *site) run() *runner {
-	s.Helper()
+// freeAddress returns a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		s.Fatal(err)
+		t.Fatal(err)
 	}
-	r := &runner{site: s, address: listener.Addr().String()}
-	_ = listener.Close()
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+func (s *site) run() *runner {
+	s.Helper()
+	r := &runner{site: s, address: freeAddress(s.T)}
 	env := maps.Clone(s.env)
 	env["HTTP_ADDR"] = r.address
 	ctx, cancel := context.WithCancel(context.Background())

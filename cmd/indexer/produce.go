@@ -32,23 +32,25 @@ func (p *program) produceCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "produce [FILE ...]",
 		Short: "Publish events from NDJSON, or invented ones",
-		Long: `Publishes events with acks=all and idempotence, keyed by entity id, and prints the
-rate and the publish latency (from send to the brokers' acknowledgement; without
---rate it is mostly the wait in the client's own queue).
+		Long: `Publishes events with acks=all and idempotence, keyed by entity id, and prints
+the rate and the publish latency (from send to the brokers' acknowledgement;
+without --rate it is mostly the wait in the client's own queue).
 
 Each line of a FILE, or of the standard input, is one of
   an event         {"event_type":"post.created","data":{"post_id":"1"}}
                    published as it is written, to the topic of its event_type
-  a record         {"topic":"post.created","key":"1","headers":{"a":"b"},"value":{}}
-                   with "value_text" or "value_base64" in place of "value" for what
-                   is no JSON; "value":null has none; without "key" the entity id
+  a record         {"topic":"post.created","key":"1","headers":{"a":"b"},
+                   "value":{}}, in one line, with "value_text" or "value_base64"
+                   in place of "value" for what is no JSON; "value":null has
+                   none; without "key" the entity id
 
-KAFKA_TOPIC_PREFIX goes in front of every topic. A wrong line, or a record that is
-refused, ends publishing with exit code 1, after telling how many were published.`,
+KAFKA_TOPIC_PREFIX goes in front of every topic. A wrong line, or a record that
+is refused, ends publishing with exit code 1, after telling how many were
+published.`,
 		Example: `  indexer produce testdata/events/*.ndjson
   indexer produce --count 100000 --seed 7
   indexer produce --count 10000 --rate 500 --json
-  printf '{"post_id":"123","version":2,"title":"New Title"}' | indexer produce --topic post.updated`,
+  echo '{"post_id":"1","version":2}' | indexer produce --topic post.updated`,
 		Annotations: settingsHelp(&stream.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, files []string) error {
 			flags.seeded = c.Flags().Changed("seed")

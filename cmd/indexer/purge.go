@@ -27,10 +27,10 @@ func (p *program) purgeCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "purge",
 		Short: "Remove the tombstones of documents that were deleted long ago",
-		Long: `purge removes tombstones: what stays of a deleted document, hidden from searches,
-so that an older event that arrives late does not bring it back. They go when the
-delete is TOMBSTONE_RETENTION old, or as --older-than says. Workers may run: a
-document that is written meanwhile stays.
+		Long: `purge removes tombstones: what stays of a deleted document, hidden from
+searches, so that an older event that arrives late does not bring it back. They
+go when the delete is TOMBSTONE_RETENTION old, or as --older-than says. Workers
+may run: a document that is written meanwhile stays.
 
 While the group has records to read, the age counts from the oldest of these
 instead of from now: they may be older than the delete.`,
@@ -115,7 +115,7 @@ func (r *purgeReport) fill(ctx context.Context, s settings, now time.Time, age t
 	if r.DryRun {
 		return work(ctx)
 	}
-	return locked(ctx, client, s.Index.LockTTL, "purge", log, func(ctx context.Context, _ *index.Lock) error { return work(ctx) })
+	return locked(ctx, client, lockRequest(s.Index, "purge", nil), log, func(ctx context.Context, _ *index.Lock) error { return work(ctx) })
 }
 
 func firstUnread(ctx context.Context, cfg stream.Config, log zerolog.Logger) (*purge.Unread, error) {

@@ -33,21 +33,23 @@ func (p *program) rebuildCommand() *cobra.Command {
 	var flags rebuildFlags
 	command := &cobra.Command{
 		Use:   "rebuild",
-		Short: "Make the indices anew from the log and swap them in, with no downtime",
+		Short: "Make the indices anew from the log, with no downtime",
 		Long: `rebuild reads every topic from the beginning, joins the events of each post and
-artist on disk (FOLD_DIR), writes each document once into a new index, catches up
-with what was published meanwhile, and moves the aliases to it in one step. Live
-workers and searches go on all the time. A change of template takes effect by it.
+artist on disk (FOLD_DIR), writes each document once into a new index, catches
+up with what was published meanwhile, and moves the aliases to it in one step.
+Live workers and searches go on all the time. A change of template takes effect
+by it.
 
-It refuses to begin where the log no longer holds everything (records removed, or
-the topic compacted): documents would be missing. It refuses to swap where the new
-index would show over 5 % fewer documents than the live one, or where OpenSearch
-refuses events that it took before. The flags below override that, knowingly.
+It refuses to begin where the log no longer holds everything (records removed,
+or the topic compacted): documents would be missing. It refuses to swap where
+the new index would show over 5 % fewer documents than the live one, or where
+OpenSearch refuses events that it took before. The flags below override that,
+knowingly.
 
 Until the swap the live index is untouched: a rebuild may be interrupted at any
 time, and the next one clears away what is left. One that dies between swap and
-end is finished by the next, or by --finish; until then the live index may lack the
-last events, which /readyz and status tell.
+end is finished by the next, or by --finish; until then the live index may lack
+the last events, which /readyz and status tell.
 
 The replaced index is kept (--keep), so --rollback can put it back.`,
 		Example: `  indexer rebuild --dry-run             # what it would do, and whether it may

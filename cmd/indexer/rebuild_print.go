@@ -10,7 +10,7 @@ import (
 
 func printPlanText(out io.Writer, plan rebuild.Plan) {
 	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(out, "%-14s %s\n", name, fmt.Sprintf(format, args...)) // the report itself is what counts
+		_, _ = fmt.Fprintf(out, "%-15s %s\n", name, fmt.Sprintf(format, args...)) // the report itself is what counts
 	}
 	line("log", "%d events in %d partitions, about %s each", plan.Events, plan.Partitions, bytesText(plan.EventBytes))
 	for _, e := range plan.Entities {
@@ -39,7 +39,7 @@ func (p *program) printRebuild(r rebuild.Report, asJSON bool) error {
 		return p.printObject(r)
 	}
 	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(p.stdout, "%-14s %s\n", name, fmt.Sprintf(format, args...))
+		_, _ = fmt.Fprintf(p.stdout, "%-15s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	if r.Events > 0 {
 		line("events", "%d, %d of them published meanwhile", r.Events, r.CaughtUp)
@@ -77,8 +77,10 @@ func (p *program) printRebuild(r rebuild.Report, asJSON bool) error {
 			line(string(phase), "%s", secondsText(seconds))
 		}
 	}
-	_, err := fmt.Fprintf(p.stdout, "%-14s %s\n", "total", secondsText(total))
-	return err
+	if len(r.Seconds) > 0 { // something was begun
+		line("total", "%s", secondsText(total))
+	}
+	return nil
 }
 
 func secondsText(s float64) string {

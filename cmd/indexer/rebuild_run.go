@@ -18,6 +18,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/progress"
 	"github.com/search-indexer/search-indexer/internal/purge"
 	"github.com/search-indexer/search-indexer/internal/rebuild"
 	"github.com/search-indexer/search-indexer/internal/record"
@@ -29,7 +30,8 @@ import (
 type rebuilder struct {
 	settings settings
 	log      zerolog.Logger
-	display  *rebuild.Metrics
+	shown    *progress.Progress
+	display  *rebuild.Metrics // passes on to shown
 	client   *index.Client
 	reader   *stream.Reader
 	admin    *stream.Admin
@@ -38,8 +40,8 @@ type rebuilder struct {
 }
 
 // newRebuilder makes all parts. None of them needs its server to answer yet.
-func newRebuilder(s settings, log zerolog.Logger, display rebuild.Display) (*rebuilder, error) {
-	r := &rebuilder{settings: s, log: log, display: rebuild.NewMetrics(display), decoder: handlers.NewMux(s.Kafka.TopicPrefix)}
+func newRebuilder(s settings, log zerolog.Logger, shown *progress.Progress) (*rebuilder, error) {
+	r := &rebuilder{settings: s, log: log, shown: shown, display: rebuild.NewMetrics(shown), decoder: handlers.NewMux(s.Kafka.TopicPrefix)}
 	var err error
 	if r.client, err = index.NewClient(s.Index); err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func (r *rebuilder) plan(ctx context.Context, flags rebuildFlags) (rebuild.Plan,
 
 // run does what flags say under the lock that all share who change indices wholesale.
 func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild.Report, err error) {
-	err = locked(ctx, r.client, r.settings.Index.LockTTL, "rebuild", r.log, func(ctx context.Context, lock *index.Lock) error {
+	err = locked(ctx, r.client, lockRequest(r.settings.Index, "rebuild", r.shown), r.log, func(ctx context.Context, lock *index.Lock) error {
 		letters := r.letters()
 		b, err := r.rebuild(flags, lock, letters)
 		if err != nil {

@@ -15,6 +15,9 @@ import (
 // settingsNote is the annotation of a command that holds its settings for help.
 const settingsNote = "settings"
 
+// helpWidth is the columns that help takes at most: those of a terminal's usual window.
+const helpWidth = 80
+
 // execute runs the command that args name and returns the exit code.
 func (p *program) execute(ctx context.Context, args []string) int {
 	root := p.rootCommand()
@@ -30,7 +33,11 @@ func (p *program) execute(ctx context.Context, args []string) int {
 	case errors.As(err, &ended):
 	default: // cobra's own errors all come before a command begins
 		message := strings.Join(strings.Fields(err.Error()), " ")
-		ended = misused(errors.New(message), fmt.Sprintf("see %q", command.CommandPath()+" --help"))
+		next := fmt.Sprintf("see %q", command.CommandPath()+" --help")
+		if command.Runnable() {
+			next = fmt.Sprintf("use it as %q; ", command.UseLine()) + next
+		}
+		ended = misused(errors.New(message), next)
 	}
 	p.complain(ended)
 	return ended.code
@@ -44,12 +51,12 @@ func (p *program) rootCommand() *cobra.Command {
 OpenSearch, right whatever order the events arrive in.
 
 Settings come from the environment: "indexer help settings" lists them all;
-"indexer help events" is for those who publish. "indexer completion" prints a script
-that lets the shell complete commands and flags.
-Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 verify found differences.`,
-		Example: `  indexer setup                        # topics, templates, indices, aliases; safe to repeat
-  indexer produce --count 1000         # publish invented events
-  indexer run                          # index until SIGTERM`,
+"indexer help events" is for those who publish. "indexer completion" prints a
+script that lets the shell complete commands and flags. Exit codes: 0 done, 1
+failed, 2 wrong usage or settings, 3 verify found differences.`,
+		Example: `  indexer setup                  # topics, templates, indices, and aliases
+  indexer produce --count 1000   # publish invented events
+  indexer run                    # index until SIGTERM`,
 		Version:       thisBuild().text(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -58,7 +65,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 verify found differen
 	root.Flags().Bool("version", false, "print version, commit and librdkafka's version") // cobra's own has a short form
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
-	root.SetUsageTemplate(root.UsageTemplate() + fmt.Sprintf(`{{with index .Annotations %q}}
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", helpWidth)) + fmt.Sprintf(`{{with index .Annotations %q}}
 Settings (environment; in full: indexer help settings, docs/configuration.md):
 {{.}}{{end}}`, settingsNote))
 	root.AddCommand(
@@ -124,15 +131,23 @@ func tellFailuresApart(command *cobra.Command) {
 func settingsHelp(targets ...any) map[string]string {
 	var b strings.Builder
 	for _, s := range config.Describe(targets...) {
-		fmt.Fprintf(&b, "  %s", s.Name)
+		name := s.Name
 		if s.Default != "" {
-			fmt.Fprintf(&b, " (%s)", s.Default)
+			name += " (" + breakable(s.Default) + ")"
 		}
-		b.WriteString("\n")
-		const indent = "      "
-		for line := range strings.Lines(text.WrapSoft(s.Doc, 80-len(indent))) { // which fills lines with spaces
-			b.WriteString(indent + strings.TrimRight(line, " \n") + "\n")
-		}
+		b.WriteString(indented("  ", name) + indented("      ", s.Doc))
 	}
 	return map[string]string{settingsNote: b.String()}
+}
+
+// breakable is a list of settings with room for the end of a line.
+func breakable(list string) string { return strings.ReplaceAll(list, ",", ", ") }
+
+// indented wraps text to lines that begin so and are no wider than help.
+func indented(indent, words string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text.WrapSoft(words, helpWidth-len(indent))) { // which fills lines with spaces
+		b.WriteString(indent + strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
 }

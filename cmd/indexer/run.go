@@ -32,12 +32,13 @@ func (p *program) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Index events until SIGTERM or SIGINT",
 		Long: `run joins the consumer group and keeps the index up to date. Start as many as
-there are partitions to share. It waits for whatever is missing (Kafka, OpenSearch,
-an alias) and loses nothing meanwhile. At SIGTERM it stops reading, writes what is
-under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit code
-0, whoever does not answer; a second signal ends it at once. Nothing is lost either way.`,
+there are partitions to share. It waits for whatever is missing (Kafka,
+OpenSearch, an alias) and loses nothing meanwhile. At SIGTERM it stops reading,
+writes what is under way, commits and leaves the group, within SHUTDOWN_TIMEOUT
+and with exit code 0, whoever does not answer; a second signal ends it at once.
+Nothing is lost either way.`,
 		Example: `  indexer run
-  KAFKA_BROKERS=kafka-1:9092,kafka-2:9092 OPENSEARCH_URLS=https://search:9200 indexer run
+  KAFKA_BROKERS=kafka:9092 OPENSEARCH_URLS=https://search:9200 indexer run
   LOG_LEVEL=debug LOG_FORMAT=console indexer run     # a line for each event`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(new(settings).all()...),
@@ -87,6 +88,9 @@ type worker struct {
 	tracer   *tracing.Tracer              // nil where nobody asks for traces
 	health   func(context.Context) health // looks at most once a second
 	drift    atomic.Pointer[[]string]     // how indices differ from their templates, as last looked up
+	// silence is how long the poll loop may stand still until the process is dead: a
+	// drain may hold it for as long as a shutdown.
+	silence time.Duration
 
 	// For /status.
 	started time.Time
@@ -100,7 +104,8 @@ type worker struct {
 func newWorker(s settings, log zerolog.Logger, said *errorLog, tracer *tracing.Tracer) (*worker, error) {
 	w := &worker{
 		settings: s, log: log, tracer: tracer, registry: prometheus.NewRegistry(), started: time.Now().UTC(), errors: said, history: newHistory(),
-		upkeep: &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
+		upkeep:  &upkeep{patience: max(2*s.Index.LockTTL, time.Minute)},
+		silence: s.Batch.Shutdown + time.Minute,
 	}
 	w.health = web.Cached(time.Second, w.look)
 	var err error

@@ -53,11 +53,10 @@ func (w *worker) indexProblems(ctx context.Context) []string {
 	return problems
 }
 
-// alive is nil while the poll loop moves on. A drain may hold it for as long as a
-// shutdown.
+// alive is nil while the poll loop moves on, however much it has to read.
 func (w *worker) alive() error {
 	idle := time.Since(w.consumer.LastPoll())
-	if limit := w.settings.Batch.Shutdown + time.Minute; idle > limit {
+	if idle > w.silence {
 		return fmt.Errorf("Kafka has not been polled for %s", idle.Round(time.Second))
 	}
 	return nil

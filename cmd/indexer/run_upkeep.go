@@ -49,10 +49,16 @@ type lockStatus struct {
 	Owner   string    `json:"owner"`
 	Since   time.Time `json:"since"`
 	Alive   *bool     `json:"alive,omitempty"` // its holder renews it; null where nobody has watched
+	// Progress is some seconds old; null where the holder tells none.
+	Progress *index.Progress `json:"progress"`
 }
 
 func lockStatusOf(h index.Holder, alive *bool) *lockStatus {
-	return &lockStatus{Command: h.Command, Owner: h.Owner, Since: h.Since, Alive: alive}
+	s := &lockStatus{Command: h.Command, Owner: h.Owner, Since: h.Since, Alive: alive}
+	if h.Progress.Phase != "" {
+		s.Progress = &h.Progress
+	}
+	return s
 }
 
 func (u *upkeep) status() upkeepStatus {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/config"
@@ -76,7 +77,12 @@ func (p *program) settingsTopic() *cobra.Command {
 	for _, g := range new(settings).groups() {
 		_, _ = fmt.Fprintf(w, "\n%s\n", g.title)
 		for _, s := range config.Describe(g.target) {
-			_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, s.Type, s.Default)
+			const rest = 38 // columns behind the longest name and type
+			name, kind := s.Name, s.Type
+			for line := range strings.SplitSeq(text.WrapSoft(breakable(s.Default), rest), "\n") {
+				_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", name, kind, strings.TrimRight(line, " "))
+				name, kind = "", ""
+			}
 		}
 	}
 	_ = w.Flush() // to memory

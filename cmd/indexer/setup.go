@@ -28,22 +28,22 @@ func (p *program) setupCommand() *cobra.Command {
 		Use:   "setup",
 		Short: "Create topics, templates, first indices and aliases",
 		Long: `setup makes what the worker needs and what is not there yet: the topics and the
-dead-letter topic in Kafka; the merge script, the templates, the first indices and
-their aliases in OpenSearch. It changes no topic and no index that exists, so it is
-safe to repeat: run it before the first start and with every new release. What
-stands but would lose data is named, and ends it with exit code 1.
+dead-letter topic in Kafka; the merge script, the templates, the first indices
+and their aliases in OpenSearch. It changes no topic and no index that exists,
+so it is safe to repeat: run it before the first start and with every new
+release. What stands but would lose data is named, and ends it with exit code 1.
 
-Where an index differs from its template, a warning says so: a template takes effect
-on new indices alone. "indexer rebuild" makes such; --apply puts into the index that
-stands what OpenSearch can add to it: new fields, new sub-fields, settings such as
-refresh interval and replicas.
+Where an index differs from its template, a warning says so: a template takes
+effect on new indices alone. "indexer rebuild" makes such; --apply puts into the
+index that stands what OpenSearch can add to it: new fields, new sub-fields,
+settings such as refresh interval and replicas.
 
 Topics are kept for ever unless --retention says otherwise: a rebuild needs the
 whole log.`,
 		Example: `  indexer setup
   indexer setup --partitions 12 --replication-factor 3
-  indexer setup --apply                                # a new field, without a rebuild
-  OPENSEARCH_REPLICAS=0 indexer setup                  # a single node`,
+  indexer setup --apply                   # a new field, without a rebuild
+  OPENSEARCH_REPLICAS=0 indexer setup     # a single node`,
 		Args:        cobra.NoArgs,
 		Annotations: settingsHelp(&stream.Config{}, &index.Config{}, &logConfig{}),
 		RunE: func(c *cobra.Command, _ []string) error {

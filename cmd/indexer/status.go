@@ -73,9 +73,9 @@ func (p *program) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show lag, rates, indices and dead letters in one look",
 		Long: `status asks Kafka and OpenSearch how far the consumer group has come and what
-stands behind the aliases. It looks twice, three seconds apart, to tell rates. It needs
-no running worker; what one worker is doing, and its latest errors, are on its own
-/status. What could not be asked is unknown, null in JSON.
+stands behind the aliases. It looks twice, three seconds apart, to tell rates.
+It needs no running worker; what one worker is doing, and its latest errors, are
+on its own /status. What could not be asked is unknown, null in JSON.
 
 Exit code 0 where both answered, 1 where one did not.`,
 		Example: `  indexer status

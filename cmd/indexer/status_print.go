@@ -8,6 +8,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/search-indexer/search-indexer/internal/progress"
 )
 
 // print writes tables that fit 80 columns: names to the left, numbers to the
@@ -43,6 +45,9 @@ func (o overview) print(out io.Writer) error {
 	}
 	if l := o.Lock; l != nil {
 		_, err = fmt.Fprintf(out, "locked for %s since %s, by %s\n", l.Command, l.Since.Format(time.RFC3339), l.Owner)
+		if l.Progress != nil {
+			_, err = fmt.Fprintln(out, " ", progress.Standing(*l.Progress))
+		}
 	}
 	for _, problem := range o.Problems {
 		_, err = fmt.Fprintln(out, "problem:", problem)

@@ -67,8 +67,13 @@ func TestStatusOfARunningGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "purge"})
+	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "rebuild", Progress: func() index.Progress {
+		return index.Progress{Phase: "fold", Done: 250, Total: 1000, Unit: "events", PerSecond: 25, SecondsLeft: 30}
+	}})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	got := s.must("status")
@@ -76,7 +81,7 @@ func TestStatusOfARunningGroup(t *testing.T) {
 		t.Error(err)
 	}
 	worker.stop()
-	for _, says := range []string{": 1 member, search-indexer at ", "post.created/", " invalid_id\n", "\nlocked for purge since "} {
+	for _, says := range []string{": 1 member, search-indexer at ", "post.created/", " invalid_id\n", "\nlocked for rebuild since ", "\n  fold: 250 of 1,000 events, 25/s, 30s left\n"} {
 		if !strings.Contains(got, says) {
 			t.Errorf("status does not say %q:\n%s", says, got)
 		}

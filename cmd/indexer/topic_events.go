@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/search-indexer/search-indexer/internal/handlers"
@@ -18,15 +17,18 @@ func eventsTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString(`Events are JSON objects in Kafka, keyed by the id of their post or artist:
 
-  {"event_id": "0b7c", "event_type": "post.updated", "correlation_id": "request-123",
+  {"event_id": "0b7c", "event_type": "post.updated",
+   "correlation_id": "request-123",
    "timestamp": "2026-05-01T10:00:00Z", "version": 2,
    "data": {"post_id": "123", "title": "New title"}}
 
-  - Only the id within data is a must. An object without data is itself the data.
-  - For each field the highest version wins, then the latest timestamp; the order of
-    arrival does not matter, nor does repetition. A field that is left out stays,
-    null clears it.
-  - A delete erases what is at or below its version; without a version, for ever.
+  - Only the id within data is a must. An object without data is itself the
+    data.
+  - For each field the highest version wins, then the latest timestamp; the
+    order of arrival does not matter, nor does repetition. A field that is left
+    out stays, null clears it.
+  - A delete erases what is at or below its version; without a version, for
+    ever.
   - Other fields than these are stored as they come, and not searched.
 `)
 	for _, entity := range handlers.Entities() {
@@ -38,10 +40,8 @@ func eventsTopic() *cobra.Command {
 			}
 		}
 	}
-	b.WriteString("\nAn event that can't be indexed becomes a dead letter (indexer dlq list), with a reason:\n")
-	for line := range strings.SplitSeq(text.WrapSoft(strings.Join(letterReasons(), ", "), 78), "\n") {
-		fmt.Fprintf(&b, "  %s\n", strings.TrimRight(line, " "))
-	}
+	b.WriteString("\nAn event that can't be indexed becomes a dead letter (indexer dlq list), for\none of these reasons:\n")
+	b.WriteString(indented("  ", strings.Join(letterReasons(), ", ")))
 	b.WriteString("\nIn full, with JSON schemas: docs/publishing.md.\n")
 	return &cobra.Command{Use: "events", Short: "What events look like, which one wins, which are refused", Long: b.String()}
 }

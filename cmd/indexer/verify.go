@@ -13,6 +13,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/fold"
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/progress"
 	"github.com/search-indexer/search-indexer/internal/record"
 	"github.com/search-indexer/search-indexer/internal/stream"
 	"github.com/search-indexer/search-indexer/internal/verify"
@@ -34,9 +35,9 @@ func (p *program) verifyCommand() *cobra.Command {
 		Use:   "verify",
 		Short: "Compare the indices with the log, and mend what differs",
 		Long: `verify joins every event that the group has committed, on disk (FOLD_DIR), and
-reads each document from the live indices, tombstones too. Workers and publishers
-may go on: what is not committed yet may be in a document or not, and neither
-counts as a difference. A document can be
+reads each document from the live indices, tombstones too. Workers and
+publishers may go on: what is not committed yet may be in a document or not, and
+neither counts as a difference. A document can be
 
   missing     not in the index
   undeleted   deleted, but found, or without the tombstone that it still needs
@@ -44,13 +45,14 @@ counts as a difference. A document can be
   orphaned    made by no event
   differing   altered: it holds what no event says
 
-Events with an open dead letter need not be in the index. Where the log no longer
-holds everything, documents are judged by what it holds, and those that it does
-not know are counted, but are no differences.
+Events with an open dead letter need not be in the index. Where the log no
+longer holds everything, documents are judged by what it holds, and those that
+it does not know are counted, but are no differences.
 
 --repair writes what differs as it should be, unless a worker writes first,
-removes what is orphaned, and verifies again. Where over 5 % of all documents hold
-what no event says, it leaves them: rather a topic is missing from KAFKA_TOPICS.
+removes what is orphaned, and verifies again. Where over 5 % of all documents
+hold what no event says, it leaves them: rather a topic is missing from
+KAFKA_TOPICS.
 
 Exit code 0 where nothing differs in the end, 3 where something does.`,
 		Example: `  indexer verify
@@ -135,7 +137,7 @@ func (p *program) brokenOff(ctx context.Context, report verify.Report, flags ver
 
 // runVerify wires a verification, and runs a repair under the lock that all share who
 // change documents behind the workers' backs.
-func runVerify(ctx context.Context, s settings, flags verifyFlags, log zerolog.Logger, display verify.Display) (verify.Report, error) {
+func runVerify(ctx context.Context, s settings, flags verifyFlags, log zerolog.Logger, display *progress.Progress) (verify.Report, error) {
 	var none verify.Report
 	entities, err := entitiesNamed(flags.entity)
 	if err != nil {
@@ -171,7 +173,7 @@ func runVerify(ctx context.Context, s settings, flags verifyFlags, log zerolog.L
 		return v.Run(ctx)
 	}
 	report := none
-	err = locked(ctx, client, s.Index.LockTTL, "verify --repair", log, func(ctx context.Context, _ *index.Lock) error {
+	err = locked(ctx, client, lockRequest(s.Index, "verify --repair", display), log, func(ctx context.Context, _ *index.Lock) error {
 		report, err = v.Run(ctx)
 		return err
 	})

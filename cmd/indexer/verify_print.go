@@ -17,7 +17,7 @@ func (p *program) printVerified(r verify.Report, flags verifyFlags) error {
 		return p.printObject(r)
 	}
 	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(p.stdout, "%-14s %s\n", name, fmt.Sprintf(format, args...)) // the last line's error counts
+		_, _ = fmt.Fprintf(p.stdout, "%-15s %s\n", name, fmt.Sprintf(format, args...)) // the last line's error counts
 	}
 	line("events", "%d in the log, %d more that the group has not committed", r.Events, r.Unread)
 	line("bad records", "%d, and %d events with an open dead letter", r.Bad, r.Letters)
@@ -36,7 +36,7 @@ func (p *program) printVerified(r verify.Report, flags verifyFlags) error {
 		line("afterwards", "%d documents differ", r.After.Differences)
 		printFindings(p.stdout, *r.After)
 	}
-	_, err := fmt.Fprintf(p.stdout, "%-14s %s\n", "total", secondsText(r.Seconds))
+	_, err := fmt.Fprintf(p.stdout, "%-15s %s\n", "total", secondsText(r.Seconds))
 	return err
 }
 

@@ -20,6 +20,18 @@ type Holder struct {
 	Command string    // what it does
 	Since   time.Time // by its own clock
 	Renewal int       // another one after each renewal
+	// Progress is how far it was at its last renewal, about a third of its TTL ago at most.
+	Progress Progress
+}
+
+// Progress is how far a command is.
+type Progress struct {
+	Phase       string  `json:"phase"` // in words; empty where it has told nothing
+	Done        int64   `json:"done"`  // of the phase
+	Total       int64   `json:"total"` // of the phase, perhaps an estimate; -1 where nobody knows
+	Unit        string  `json:"unit"`  // plural of what is counted, such as "events"
+	PerSecond   float64 `json:"per_second"`
+	SecondsLeft float64 `json:"seconds_left"` // until the end of the phase; -1 where nobody knows
 }
 
 // LockedError says that somebody else has the lock and renews it.
@@ -38,6 +50,9 @@ var ErrLockLost = errors.New("the lock on the indices is lost")
 type LockRequest struct {
 	Command string        // what Holder.Command is to say
 	TTL     time.Duration // after this without a renewal others may take it; 0 for 30 s
+	// Progress, where it is set, is asked at each renewal how far the command is, for
+	// those who look at the lock.
+	Progress func() Progress
 	// Waiting, where it is set, is told that a lock stands of which it is not known
 	// whether anybody still renews it, and how long it takes at most to find out.
 	Waiting func(owner string, upTo time.Duration)
@@ -69,7 +84,7 @@ func (c *Client) Lock(ctx context.Context, request LockRequest) (*Lock, error) {
 		case !found.held || found.same(watched) && began.Sub(since) >= found.ttl(request.TTL):
 			taken, err := c.writeLock(ctx, found, mine)
 			if err == nil {
-				return hold(ctx, c, taken, request.TTL, began), nil
+				return hold(ctx, c, taken, request, began), nil
 			}
 			if !isConflict(err) {
 				return nil, fmt.Errorf("take the lock: %w", err)

@@ -20,6 +20,8 @@ type lockDocument struct {
 	Command string    `json:"command"`
 	Since   time.Time `json:"since"`
 	Expires float64   `json:"expires_in"` // seconds after the last renewal
+	// Progress is new with each renewal. Entries of older releases have none.
+	Progress Progress `json:"progress"`
 }
 
 func newLockDocument(request LockRequest) lockDocument {
@@ -45,7 +47,7 @@ type lockEntry struct {
 }
 
 func (e lockEntry) holder() Holder {
-	return Holder{Owner: e.Owner, Command: e.Command, Since: e.Since, Renewal: e.seqNo}
+	return Holder{Owner: e.Owner, Command: e.Command, Since: e.Since, Renewal: e.seqNo, Progress: e.Progress}
 }
 
 func (e lockEntry) same(other lockEntry) bool {

@@ -14,22 +14,22 @@ const releaseWithin = 10 * time.Second
 type Lock struct {
 	client   *Client
 	ttl      time.Duration
+	progress func() Progress // nil where nobody tells
 	ctx      context.Context //nolint:containedctx // it is what a Lock hands out
 	end      context.CancelCauseFunc
 	expiry   *time.Timer // ends ctx a TTL after the last renewal began
 	renewals sync.WaitGroup
 
-	document lockDocument // what we write, ever the same
-
-	mu    sync.Mutex // held while a request is under way
-	entry lockEntry  // our last write that we know of
+	mu       sync.Mutex   // held while a request is under way
+	document lockDocument // what we write
+	entry    lockEntry    // our last write that we know of
 }
 
 // hold begins to renew a lock that a request of the time began has written.
-func hold(ctx context.Context, c *Client, taken lockEntry, ttl time.Duration, began time.Time) *Lock {
-	l := &Lock{client: c, ttl: ttl, document: taken.lockDocument, entry: taken}
+func hold(ctx context.Context, c *Client, taken lockEntry, request LockRequest, began time.Time) *Lock {
+	l := &Lock{client: c, ttl: request.TTL, progress: request.Progress, document: taken.lockDocument, entry: taken}
 	l.ctx, l.end = context.WithCancelCause(ctx)
-	l.expiry = time.AfterFunc(ttl-time.Since(began), l.expire)
+	l.expiry = time.AfterFunc(l.ttl-time.Since(began), l.expire)
 	l.renewals.Go(l.keep)
 	return l
 }
@@ -86,6 +86,9 @@ func (l *Lock) Check(ctx context.Context) error {
 // renew writes the lock anew. An entry that is not our last one may still be ours:
 // of a renewal whose answer was lost.
 func (l *Lock) renew(ctx context.Context) (lockEntry, error) {
+	if l.progress != nil {
+		l.document.Progress = l.progress()
+	}
 	renewed, err := l.client.writeLock(ctx, l.entry, l.document)
 	if !isConflict(err) {
 		return renewed, err

@@ -105,6 +105,26 @@ func TestLockRace(t *testing.T) {
 	}
 }
 
+// TestLockTellsProgress: each renewal writes how far its holder is.
+func TestLockTellsProgress(t *testing.T) {
+	t.Parallel()
+	client := mustClient(t, realConfig(t))
+	now := Progress{Phase: "load posts", Done: 7, Total: -1, Unit: "documents", PerSecond: 1.5, SecondsLeft: -1}
+	held, err := client.Lock(t.Context(), LockRequest{Command: "rebuild", TTL: testTTL, Progress: func() Progress { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if holder, _, err := client.LockHolder(t.Context()); err != nil || holder.Progress != now {
+		t.Errorf("%+v, %v", holder.Progress, err)
+	}
+	if err := held.Release(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestForsakenLockIsTakenOver(t *testing.T) {
 	t.Parallel()
 	client := mustClient(t, realConfig(t))

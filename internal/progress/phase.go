@@ -32,22 +32,26 @@ func newPhase(name string, total int64, unit string, now time.Time) *phase {
 }
 
 // at returns how far the phase is.
-func (p *phase) at(count int64, now time.Time) standing {
+func (p *phase) at(count int64, now time.Time) Standing {
 	p.marks = append(p.marks, mark{count, now})
 	for now.Sub(p.marks[1].at) > recent {
 		p.marks = p.marks[1:]
 	}
 	first := p.marks[0]
-	s := standing{phase: p, count: count, rate: perSecond(count-first.count, now.Sub(first.at)), left: -1}
-	if p.total > count && s.rate > 0 {
-		s.left = time.Duration(float64(p.total-count) / s.rate * float64(time.Second))
+	s := p.standing(count, perSecond(count-first.count, now.Sub(first.at)))
+	if p.total > count && s.PerSecond > 0 {
+		s.SecondsLeft = float64(p.total-count) / s.PerSecond
 	}
 	return s
 }
 
 // over returns how the phase went as a whole.
-func (p *phase) over(count int64, took time.Duration) standing {
-	return standing{phase: p, count: count, rate: perSecond(count, took), left: -1, took: took}
+func (p *phase) over(count int64, took time.Duration) Standing {
+	return p.standing(count, perSecond(count, took))
+}
+
+func (p *phase) standing(count int64, rate float64) Standing {
+	return Standing{Phase: p.name, Done: count, Total: max(p.total, -1), Unit: p.unit, PerSecond: rate, SecondsLeft: -1}
 }
 
 func perSecond(count int64, in time.Duration) float64 {
@@ -57,53 +61,51 @@ func perSecond(count int64, in time.Duration) float64 {
 	return max(float64(count)/in.Seconds(), 0)
 }
 
-// standing is how far a phase is.
-type standing struct {
-	*phase
-
-	count int64
-	rate  float64       // a second
-	left  time.Duration // below 0: unknown
-	took  time.Duration // 0 while the phase goes on
+// Standing is how far a command is.
+type Standing struct {
+	Phase       string // what the command does now; empty between phases
+	Done        int64  // of the phase
+	Total       int64  // of the phase, perhaps an estimate; -1 where nobody knows
+	Unit        string // the plural of what is counted
+	PerSecond   float64
+	SecondsLeft float64 // until the end of the phase; -1 where nobody knows
 }
 
 // shown is what a bar can show of the count: one that is over its total would be an
 // error.
-func (s standing) shown() int64 {
-	if s.total < 0 {
-		return s.count
+func (s Standing) shown() int64 {
+	if s.Total < 0 {
+		return s.Done
 	}
-	return min(s.count, s.total)
+	return min(s.Done, s.Total)
 }
 
-// text is a line for people: "folding: 4,500 of 10,000 events, 1,234/s, 3m20s left".
-func (s standing) text() string {
-	text := s.name + ": " + humanize.Comma(s.count)
-	if s.total >= 0 && s.total != s.count {
-		text += " of " + humanize.Comma(s.total)
+// String is a line for people: "fold: 4,500 of 10,000 events, 1,234/s, 3m20s left".
+func (s Standing) String() string {
+	text := s.Phase + ": " + humanize.Comma(s.Done)
+	if s.Total > s.Done {
+		text += " of " + humanize.Comma(s.Total)
 	}
-	text += fmt.Sprintf(" %s, %s/s", s.unit, humanize.Comma(int64(s.rate)))
-	switch {
-	case s.took > 0:
-		text += fmt.Sprintf(", took %s", s.took.Round(time.Second))
-	case s.left >= 0:
-		text += fmt.Sprintf(", %s left", s.left.Round(time.Second))
+	text += fmt.Sprintf(" %s, %s/s", s.Unit, humanize.Comma(int64(s.PerSecond)))
+	if s.SecondsLeft >= 0 {
+		text += fmt.Sprintf(", %s left", inSeconds(s.SecondsLeft))
 	}
 	return text
 }
 
-// log writes the line for machines.
-func (s standing) log(log zerolog.Logger) {
-	line := log.Info().Str("unit", s.unit).Int64("count", s.count)
-	if s.total >= 0 {
-		line.Int64("total", s.total)
+func inSeconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(time.Second)
+}
+
+// log returns the line for machines, to be completed.
+func (s Standing) log(log zerolog.Logger) *zerolog.Event {
+	line := log.Info().Str("unit", s.Unit).Int64("count", s.Done)
+	if s.Total >= 0 {
+		line.Int64("total", s.Total)
 	}
-	line.Float64("per_second", float64(int64(s.rate*10))/10)
-	if s.left >= 0 {
-		line.Int64("seconds_left", int64(s.left.Seconds()))
+	line.Float64("per_second", float64(int64(s.PerSecond*10))/10)
+	if s.SecondsLeft >= 0 {
+		line.Int64("seconds_left", int64(s.SecondsLeft))
 	}
-	if s.took > 0 {
-		line.Float64("seconds", float64(s.took.Milliseconds())/1000)
-	}
-	line.Msg(s.name)
+	return line
 }

@@ -5,6 +5,7 @@ package progress
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -35,9 +36,11 @@ type Progress struct {
 	ended sync.WaitGroup
 	count atomic.Int64 // of the phase
 
-	mu    sync.Mutex
-	phase *phase                   // nil between phases
-	bar   *progressbar.ProgressBar // of the phase; nil without a terminal
+	drawing sync.Mutex               // held while something is written, which may hang
+	bar     *progressbar.ProgressBar // of the phase; nil without a terminal
+
+	mu    sync.Mutex // comes after drawing, and is never held for long
+	phase *phase     // nil between phases
 }
 
 // New returns a Progress that shows nothing before the first [Progress.Phase]. It
@@ -63,8 +66,8 @@ func (p *Progress) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			p.show(now)
+		case <-tick.C:
+			p.show()
 		}
 	}
 }
@@ -73,11 +76,13 @@ func (p *Progress) run(ctx context.Context) {
 // -1 where nobody knows; unit is the plural of what it counts, such as "events". A
 // phase that took longer than Config.Every leaves a line.
 func (p *Progress) Phase(name string, total int64, unit string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.drawing.Lock()
+	defer p.drawing.Unlock()
 	p.end()
 	p.count.Store(0)
+	p.mu.Lock()
 	p.phase = newPhase(name, total, unit, time.Now())
+	p.mu.Unlock()
 	if p.cfg.Terminal {
 		p.bar = newBar(p.cfg.Out, total)
 	}
@@ -94,16 +99,16 @@ func (p *Progress) Set(n int64) { p.count.Store(n) }
 func (p *Progress) Done() {
 	p.stop()
 	p.ended.Wait()
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.drawing.Lock()
+	defer p.drawing.Unlock()
 	p.end()
 }
 
 // Write writes whole lines to Config.Out, above the bar: what else the command says
 // on the terminal, its log for instance, goes through here.
 func (p *Progress) Write(lines []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.drawing.Lock()
+	defer p.drawing.Unlock()
 	if p.bar == nil {
 		return p.cfg.Out.Write(lines)
 	}
@@ -113,38 +118,56 @@ func (p *Progress) Write(lines []byte) (int, error) {
 	return n, err
 }
 
-func (p *Progress) show(now time.Time) {
+// Standing tells others than the terminal or the log how far the command is. It waits
+// for neither, should they hang.
+func (p *Progress) Standing() Standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.phase == nil {
+		return Standing{}
+	}
+	return p.phase.at(p.count.Load(), time.Now())
+}
+
+func (p *Progress) show() {
+	p.drawing.Lock()
+	defer p.drawing.Unlock()
+	at := p.Standing()
+	if at.Phase == "" {
 		return
 	}
-	at := p.phase.at(p.count.Load(), now)
 	if p.bar == nil {
-		at.log(p.cfg.Log)
+		at.log(p.cfg.Log).Msg(at.Phase)
 		return
 	}
-	p.bar.Describe(at.text())
+	p.bar.Describe(at.String())
 	_ = p.bar.Set64(at.shown())
 }
 
-// end needs the lock.
+// end needs drawing.
 func (p *Progress) end() {
-	if p.phase == nil {
+	p.mu.Lock()
+	ended := p.phase
+	p.phase = nil
+	p.mu.Unlock()
+	if ended == nil {
 		return
 	}
-	if p.bar != nil {
-		_ = p.bar.Clear()
+	bar := p.bar
+	p.bar = nil
+	if bar != nil {
+		_ = bar.Clear()
 	}
-	if took := time.Since(p.phase.began); took > p.cfg.Every {
-		over := p.phase.over(p.count.Load(), took)
-		if p.bar == nil {
-			over.log(p.cfg.Log)
-		} else {
-			_, _ = io.WriteString(p.cfg.Out, over.text()+"\n")
-		}
+	took := time.Since(ended.began)
+	if took <= p.cfg.Every {
+		return
 	}
-	p.phase, p.bar = nil, nil
+	over := ended.over(p.count.Load(), took)
+	if bar == nil {
+		over.log(p.cfg.Log).Float64("seconds", float64(took.Milliseconds())/1000).Msg(over.Phase)
+	} else {
+		_, _ = fmt.Fprintf(p.cfg.Out, "%s, took %s\n", over, took.Round(time.Second))
+	}
 }
 
 // newBar has neither texts nor a goroutine of its own: it is drawn when it is told,
@@ -152,7 +175,10 @@ func (p *Progress) end() {
 // the bar, and reads what others write: progressbar 3.19.)
 func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
 	const spinner = 14 // the dots of Braille
-	return progressbar.NewOptions64(max(total, -1),
+	if total <= 0 {    // a bar of nothing is not taken off again (progressbar 3.19)
+		total = -1
+	}
+	return progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(out),
 		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionFullWidth(),

@@ -76,12 +76,21 @@ func TestABarOnATerminal(t *testing.T) {
 			t.Errorf("%q", lines)
 		}
 
+		p.Phase("catching up", 0, "events")
+		if _, err := fmt.Fprintln(p, "a line meanwhile"); err != nil {
+			t.Fatal(err)
+		}
+		lines = out.now()
+		if len(lines) != 4 || strings.Contains(lines[3], "%") {
+			t.Errorf("with nothing to do: %q", lines)
+		}
+
 		p.Done()
 		p.Done()
-		if lines = out.now(); len(lines) != 3 || lines[2] != "" {
+		if lines = out.now(); len(lines) != 4 || lines[3] != "" {
 			t.Errorf("a bar is left: %q", lines)
 		}
-		if _, err := fmt.Fprintln(p, "the report"); err != nil || out.now()[2] != "the report" {
+		if _, err := fmt.Fprintln(p, "the report"); err != nil || out.now()[3] != "the report" {
 			t.Errorf("%q, %v", out.now(), err)
 		}
 	})
@@ -138,16 +147,68 @@ func TestTheRateIsOfLate(t *testing.T) {
 	for second := range 10 {
 		p.at(int64(50*second), start.Add(time.Duration(second)*time.Second))
 	}
-	var last standing
+	var last Standing
 	for second := 10; second < 40; second++ {
 		last = p.at(500, start.Add(time.Duration(second)*time.Second))
 	}
-	if last.rate != 0 || last.left >= 0 || len(p.marks) > 20 {
-		t.Errorf("%v a second, %v left, %d marks", last.rate, last.left, len(p.marks))
+	if last.PerSecond != 0 || last.SecondsLeft >= 0 || len(p.marks) > 20 {
+		t.Errorf("%v a second, %v left, %d marks", last.PerSecond, last.SecondsLeft, len(p.marks))
 	}
-	if text := last.text(); text != "folding: 500 of 1,000 events, 0/s" {
+	if text := last.String(); text != "folding: 500 of 1,000 events, 0/s" {
 		t.Error(text)
 	}
+}
+
+// Others than the terminal and the log may ask too, such as the lock that a rebuild has.
+func TestStanding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Config{Log: zerolog.Nop()})
+		if got := p.Standing(); got != (Standing{}) {
+			t.Errorf("before the first phase: %+v", got)
+		}
+		p.Phase("fold", 1000, "events")
+		p.Add(250)
+		time.Sleep(10 * time.Second)
+		if got, want := p.Standing(), (Standing{Phase: "fold", Done: 250, Total: 1000, Unit: "events", PerSecond: 25, SecondsLeft: 30}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		} else if got.String() != "fold: 250 of 1,000 events, 25/s, 30s left" {
+			t.Errorf("as a line: %s", got)
+		}
+		p.Phase("load", -1, "documents")
+		p.Add(10)
+		if got := p.Standing(); got.Phase != "load" || got.Done != 10 || got.Total != -1 || got.SecondsLeft != -1 {
+			t.Errorf("without a total: %+v", got)
+		}
+		p.Done()
+		if got := p.Standing(); got.Phase != "" {
+			t.Errorf("after the end: %+v", got)
+		}
+	})
+}
+
+// frozen is a terminal that takes nothing until it is let go, as after Ctrl-S.
+type frozen struct{ release chan struct{} }
+
+func (f frozen) Write(text []byte) (int, error) {
+	<-f.release
+	return len(text), nil
+}
+
+// A lock is renewed with what Standing returns: it must not be lost to a terminal.
+func TestStandingDoesNotWaitForTheTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := frozen{make(chan struct{})}
+		p := New(Config{Out: out, Terminal: true})
+		p.Phase("fold", 1000, "events")
+		time.Sleep(time.Second) // a redraw hangs
+		p.Add(7)
+		synctest.Wait()
+		if got := p.Standing(); got.Done != 7 {
+			t.Errorf("%+v", got)
+		}
+		close(out.release)
+		p.Done()
+	})
 }
 
 func TestCountsComeFromManyGoroutines(t *testing.T) {

@@ -83,7 +83,7 @@ func (b *Rebuild) seed(ctx context.Context) ([]stream.Range, error) {
 		if live == "" {
 			continue
 		}
-		b.Display.Phase("read the live "+string(entity)+"s", -1, "documents")
+		b.Display.Phase("read the live "+string(entity)+"s", b.expected(entity), "documents")
 		err = b.Client.Scan(ctx, live, entity, index.ScanOptions{}, func(page []index.Stored) error {
 			return b.sow(page)
 		})

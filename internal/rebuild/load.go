@@ -66,7 +66,7 @@ func (b *Rebuild) loadEntity(ctx context.Context, entity document.Entity, expire
 		return err
 	}
 	b.nexts = append(b.nexts, next)
-	b.Display.Phase("load "+string(entity)+"s", -1, "documents")
+	b.Display.Phase("load "+string(entity)+"s", b.expected(entity), "documents")
 	counted := loaded{}
 	batches := make(chan []index.Action)
 	group, loading := errgroup.WithContext(ctx)

@@ -28,7 +28,7 @@ func NewMetrics(next Display) *Metrics {
 			Name: "indexer_rebuild_done_total", Help: "What a phase has done: events, or documents where it loads.",
 		}, label),
 		expected: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "indexer_rebuild_expected", Help: "What a phase has to do in the unit of indexer_rebuild_done_total; -1 where nobody knows.",
+			Name: "indexer_rebuild_expected", Help: "What a phase has to do in the unit of indexer_rebuild_done_total, estimated where it loads; -1 where nobody knows.",
 		}, label),
 	}
 }

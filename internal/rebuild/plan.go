@@ -85,11 +85,23 @@ func (b *Rebuild) check(ctx context.Context) error {
 		return err
 	}
 	b.report.Notes = append(b.report.Notes, p.Notes...)
+	b.live = p.Entities
 	var refusals []error
 	for _, refusal := range p.Refusals {
 		refusals = append(refusals, errors.New(refusal))
 	}
 	return errors.Join(refusals...)
+}
+
+// expected is about how many documents there are of an entity, as many as are live;
+// -1 where none is.
+func (b *Rebuild) expected(entity document.Entity) int64 {
+	for _, e := range b.live {
+		if e.Entity == entity && e.Documents > 0 {
+			return e.Documents
+		}
+	}
+	return -1
 }
 
 func (p *Plan) refuse(what, wayOut string) {

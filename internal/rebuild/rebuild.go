@@ -57,7 +57,8 @@ type Letters interface {
 	Send(letter pipeline.Letter, done func(error))
 }
 
-// Display shows how far a phase is, as [progress.Progress] does.
+// Display shows how far a phase is, as [progress.Progress] does. A total may be an
+// estimate, and is -1 where there is none.
 type Display interface {
 	Phase(name string, total int64, unit string)
 	Add(n int64)
@@ -85,6 +86,7 @@ type Rebuild struct {
 	Parts
 	options Options
 	limiter *rate.Limiter // of documents that are loaded
+	live    []PlanEntity  // as the check found it
 	fold    *fold.Fold
 	nexts   []index.Next
 	joined  []record.Position // what of the log the new indices hold

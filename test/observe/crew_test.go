@@ -114,7 +114,16 @@ type worker struct {
 	ended chan struct{}
 }
 
+// start returns a worker that has joined and is ready.
 func (c *crew) start(settings ...string) *worker {
+	c.Helper()
+	w := c.launch(settings...)
+	c.eventually("the worker to be ready", func() bool { code, _ := w.get("/readyz"); return code == http.StatusOK })
+	c.eventually("all partitions", func() bool { return len(w.status().Partitions) == 10 })
+	return w
+}
+
+func (c *crew) launch(settings ...string) *worker {
 	c.Helper()
 	address := freeAddress(c.T)
 	w := &worker{crew: c, url: "http://" + address, log: filepath.Join(c.TempDir(), "worker.log"), ended: make(chan struct{})}
@@ -141,8 +150,6 @@ func (c *crew) start(settings ...string) *worker {
 			c.Logf("the end of the worker's log:\n%s", text[max(0, len(text)-4000):])
 		}
 	})
-	c.eventually("the worker to be ready", func() bool { code, _ := w.get("/readyz"); return code == http.StatusOK })
-	c.eventually("all partitions", func() bool { return len(w.status().Partitions) == 10 })
 	return w
 }
 

@@ -138,6 +138,7 @@ func (b *browser) shows(selector, words string) {
 // photograph looks at the page in every way: nothing may be cut off or too faint.
 func (b *browser) photograph(state string) {
 	b.Helper()
+	b.do(chromedp.Sleep(time.Second), chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
 	for _, l := range looks {
 		b.wear(l)
 		if run(b, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
@@ -233,18 +234,30 @@ func (b *browser) quiet() {
 
 func TestPageInABrowser(t *testing.T) {
 	c := newCrew(t)
+	c.env["LOCK_TTL"] = "3s" // a rebuild tells each second how far it is
+	c.env["BATCH_MAX_EVENTS"] = "20"
 	w := c.start()
-	c.must("", "produce", "--count", "300", "--seed", "1")
+	c.must("", "produce", "--count", "2000", "--rate", "250", "--seed", "1")
 	c.eventually("all to be done", func() bool {
 		s := w.status()
 		return s.Consumed != nil && s.Lag.Messages == 0 && s.Outcomes["indexed"] > 0
 	})
 	b := openPage(t, w.url)
 	b.shows("#state", "ready")
+	b.shows("#verdict", "keeps up")
 	b.shows("#now", "lag\n0")
 	b.shows("#rates", "indexed")
 	b.accessible()
 	b.photograph("healthy")
+
+	_, stop := c.rebuildFor("20")
+	b.shows("#upkeep", "rebuild is under way\nload posts, ")
+	b.shows("#upkeep", "left\nfor ")
+	if bar := run(b, chromedp.Evaluate[float64](`document.querySelector("#upkeep progress").value`)); bar < 0 || bar > 100 {
+		b.Errorf("the bar shows %v", bar)
+	}
+	b.photograph("rebuilding")
+	stop()
 
 	w.pause("pause", 0)
 	w.pause("pause", 1)
@@ -257,7 +270,7 @@ func TestPageInABrowser(t *testing.T) {
 	b.shows("#summary", "partition paused")
 	c.rebuild()
 	b.shows("#upkeep", "rebuild by a job that died of posts into")
-	b.photograph("rebuilding")
+	b.photograph("poisoned")
 	w.pause("resume", 0)
 	w.pause("resume", 1)
 
@@ -265,7 +278,15 @@ func TestPageInABrowser(t *testing.T) {
 	c.publish(updates(21, 60)...)
 	b.shows("#now", "throttled")
 	b.shows("#now", "lag\n60")
-	b.photograph("lagging")
+	b.photograph("throttled")
+
+	if os.Getenv("PAGE_PICTURES") != "" { // it takes a minute to be a minute behind
+		c.search.mode.Store(slow)
+		c.publish(updates(61, 6000)...)
+		b.shows("#state", "lagging")
+		b.shows("#verdict", "behind: ")
+		b.photograph("lagging")
+	}
 
 	c.search.mode.Store(down)
 	c.redis.set(true)

@@ -190,17 +190,27 @@ func TestAlertsFire(t *testing.T) {
 			series: with(growing, `indexer_index_stalled{job="w",instance="a",entity="post",reason="blocked"}`, "1x60"),
 			want:   []string{"SearchIndexerIndexStalled"},
 		},
-		"no progress":        {series: map[string]string{indexed: "0x60", consumed: "10x60"}, want: []string{"SearchIndexerNoProgress"}},
-		"reads nothing":      {series: map[string]string{`indexer_partitions_assigned{job="w",instance="a"}`: "0x60"}, want: []string{"SearchIndexerReadsNothing"}},
-		"restarts":           {series: map[string]string{`process_start_time_seconds{job="w",instance="a"}`: "0+60x60"}, want: []string{"SearchIndexerRestarting"}},
-		"dead letters":       {series: map[string]string{`indexer_dead_letters_total{job="w",instance="a",reason="invalid_json"}`: "0+1x60"}, want: []string{"SearchIndexerDeadLetters"}, soon: true},
-		"Redis down":         {series: map[string]string{`indexer_redis_up{job="w",instance="a"}`: "0x60"}, want: []string{"SearchIndexerRedisDown"}},
-		"books":              {series: map[string]string{consumed: "11+60x60"}, want: []string{"SearchIndexerBooksOutOfBalance"}},
-		"rebuild runs":       {series: map[string]string{unfinished: "1x60", `indexer_rebuild_running{job="w",instance="a"}`: "1x60"}},
+		"no progress":   {series: map[string]string{indexed: "0x60", consumed: "10x60"}, want: []string{"SearchIndexerNoProgress"}},
+		"reads nothing": {series: map[string]string{`indexer_partitions_assigned{job="w",instance="a"}`: "0x60"}, want: []string{"SearchIndexerReadsNothing"}},
+		"restarts":      {series: map[string]string{`process_start_time_seconds{job="w",instance="a"}`: "0+60x60"}, want: []string{"SearchIndexerRestarting"}},
+		"dead letters":  {series: map[string]string{`indexer_dead_letters_total{job="w",instance="a",reason="invalid_json"}`: "0+1x60"}, want: []string{"SearchIndexerDeadLetters"}, soon: true},
+		"Redis down":    {series: map[string]string{`indexer_redis_up{job="w",instance="a"}`: "0x60"}, want: []string{"SearchIndexerRedisDown"}},
+		"books":         {series: map[string]string{consumed: "11+60x60"}, want: []string{"SearchIndexerBooksOutOfBalance"}},
+		"rebuild runs":  {series: map[string]string{unfinished: "1x60", `indexer_rebuild_running{job="w",instance="a"}`: "1x60"}},
+		"a rebuild's job failed": {
+			series: map[string]string{failedJob("x-search-indexer-rebuild-1"): "1x60", ownedJob("x-search-indexer-rebuild-1", "x-search-indexer-rebuild"): "1x60"},
+			want:   []string{"SearchIndexerJobFailed"}, soon: true,
+		},
+		"a rebuild's job runs": {
+			series: map[string]string{failedJob("r"): "0x60", ownedJob("r", "x-search-indexer-rebuild"): "1x60"},
+		},
+		"another's job failed": {
+			series: map[string]string{failedJob("b"): "1x60", ownedJob("b", "database-rebuild"): "1x60", failedJob("by-hand"): "1x60"},
+		},
 		"rebuild unfinished": {series: map[string]string{unfinished: "1x60"}, want: []string{"SearchIndexerRebuildUnfinished"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			load := "load 1m\n"
+			load := "load 1m\n  indexer_build_info{job=\"rebuild\",instance=\"r\"} 1x60\n"
 			if !tt.gone {
 				for series, values := range with(healthy(), pairs(tt.series)...) {
 					load += "  " + series + " " + values + "\n"
@@ -215,6 +225,15 @@ func TestAlertsFire(t *testing.T) {
 			}
 		})
 	}
+}
+
+// failedJob and ownedJob are series of kube-state-metrics.
+func failedJob(name string) string {
+	return `kube_job_failed{job="kube-state-metrics",namespace="n",job_name="` + name + `",condition="true"}`
+}
+
+func ownedJob(name, owner string) string {
+	return `kube_job_owner{job="kube-state-metrics",namespace="n",job_name="` + name + `",owner_kind="CronJob",owner_name="` + owner + `"}`
 }
 
 func pairs(series map[string]string) (list []string) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // searchValve stands between the program and OpenSearch. Only one prefix of indices
@@ -27,6 +28,7 @@ const (
 	open      = iota
 	throttled // every bulk request is answered with 429
 	down      // no request is answered
+	slow      // every bulk request takes two seconds longer
 )
 
 func newSearchValve(t *testing.T, urls string) *searchValve {
@@ -48,6 +50,8 @@ func newSearchValve(t *testing.T, urls string) *searchValve {
 			w.WriteHeader(http.StatusTooManyRequests)
 			_, _ = io.WriteString(w, `{"error":{"type":"rejected_execution_exception","reason":"queue is full"},"status":429}`)
 			return
+		case mode == slow && bulk:
+			time.Sleep(2 * time.Second)
 		case bulk:
 			v.note(r)
 		}

@@ -4,6 +4,7 @@
 
 const byId = (id) => document.getElementById(id);
 const shownPartitions = 30;
+const shownErrors = 8;
 let all = false;     // every partition is shown
 let still = false;   // the reader wants the page to stand still
 let said = "";       // what the summary said last
@@ -22,12 +23,13 @@ const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const count = (n) => whole.format(Math.round(n));
 const rate = (n) => (n >= 100 ? count(n) : short.format(n));
 
+// A number and its unit stay on one line.
 function duration(seconds) {
-  if (seconds < 1) return seconds <= 0 ? "0 s" : Math.ceil(seconds * 1000) + " ms";
-  if (seconds < 120) return short.format(seconds) + " s";
-  if (seconds < 7200) return Math.round(seconds / 60) + " min";
-  if (seconds < 172800) return Math.round(seconds / 3600) + " h";
-  return Math.round(seconds / 86400) + " days";
+  if (seconds < 1) return seconds <= 0 ? "0\u00a0s" : Math.ceil(seconds * 1000) + "\u00a0ms";
+  if (seconds < 120) return short.format(seconds) + "\u00a0s";
+  if (seconds < 7200) return Math.round(seconds / 60) + "\u00a0min";
+  if (seconds < 172800) return Math.round(seconds / 3600) + "\u00a0h";
+  return Math.round(seconds / 86400) + "\u00a0days";
 }
 
 const ago = (time) => duration(Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000)));
@@ -36,7 +38,15 @@ function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB"];
   let at = 0;
   while (n >= 1024 && at < units.length - 1) { n /= 1024; at++; }
-  return short.format(n) + " " + units[at];
+  return count(n) + "\u00a0" + units[at];
+}
+
+// place is a partition as a header cell, which may break where its name has a stop.
+function place(p) {
+  const cell = element("th");
+  cell.scope = "row";
+  for (const part of (p.topic + "/" + p.partition).split(/(?<=[._-])/)) cell.append(part, document.createElement("wbr"));
+  return cell;
 }
 
 const lateness = (seconds) => (seconds >= 300 ? "bad" : seconds >= 60 ? "warn" : "");
@@ -49,26 +59,31 @@ function fill(parent, children) {
   if (next.innerHTML !== parent.innerHTML) parent.replaceChildren(...children);
 }
 
+
+// percent is -1 where nobody knows: a total may be an estimate that was too low.
+const percent = (p) => (p.total > 0 && p.done <= p.total ? Math.floor(100 * p.done / p.total) : -1);
+
 const items = (id, texts, empty) => fill(byId(id), (texts.length ? texts : [empty]).map((text) => element("li", text)));
 
 function showNow(s) {
   const stalled = Object.entries(s.stalled || {}).map(([entity, reason]) => entity + ": " + reason);
   const redis = !s.dedup_enabled ? ["off", ""] : s.redis_up ? ["up", "good"] : ["down", "warn"];
   const search = stalled.length ? [stalled.join(", "), "bad"] : s.opensearch_ready ? ["ready", "good"] : ["not ready", "bad"];
+  const dead = (s.outcomes || {}).dead || 0;
   const tiles = [
     ["Lag", count(s.lag.messages), lateness(s.lag.seconds)],
     ["Oldest unprocessed", duration(s.lag.seconds), lateness(s.lag.seconds)],
     ["Consumed", rate(s.rates.per_second.consumed || 0) + " /s", ""],
     ["In flight", count(s.in_flight_events) + ", " + bytes(s.in_flight_bytes), ""],
-    ["Bulk request, median", s.bulk.requests ? duration(s.bulk.p50_seconds) : "none yet", ""],
-    ["Bulk request, p95", s.bulk.requests ? duration(s.bulk.p95_seconds) : "none yet", ""],
+    ["Bulk, median", s.bulk.requests ? duration(s.bulk.p50_seconds) : "none yet", ""],
+    ["Bulk, p95", s.bulk.requests ? duration(s.bulk.p95_seconds) : "none yet", ""],
     ["OpenSearch", ...search],
     ["Redis", ...redis],
     ["Partitions", s.partitions.length + (s.joined ? "" : ", not in the group"), s.joined ? "" : "bad"],
-    ["Dead letters", count((s.outcomes || {}).dead || 0), ""],
+    ["Dead letters", count(dead), dead ? "warn" : ""],
   ];
   fill(byId("now"), tiles.map(([name, value, className]) => {
-    const tile = element("div");
+    const tile = element("div", undefined, value === "0" || value === "off" ? "none" : "");
     tile.append(element("dt", name), element("dd", value, className));
     return tile;
   }));
@@ -80,11 +95,14 @@ function sparkline(points) {
   svg.setAttribute("viewBox", "0 0 90 24");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true"); // the number beside it says the same
-  const line = document.createElementNS(space, "polyline");
   const most = Math.max(1e-9, ...points);
-  const from = 90 - points.length;
-  line.setAttribute("points", points.map((y, i) => (from + i + 0.5) + "," + (22.5 - 21 * y / most).toFixed(2)).join(" "));
-  svg.append(line);
+  const from = 90.5 - points.length;
+  const path = points.map((y, i) => (from + i) + "," + (23.5 - 22 * y / most).toFixed(2)).join(" ");
+  for (const [name, value] of [["polygon", from + ",24 " + path + " 89.5,24"], ["polyline", path]]) {
+    const shape = document.createElementNS(space, name);
+    if (points.length) shape.setAttribute("points", value);
+    svg.append(shape);
+  }
   return svg;
 }
 
@@ -92,12 +110,12 @@ function showRates(s) {
   const names = ["consumed", "indexed", "deleted", "stale", "duplicate", "dead", "abandoned"];
   byId("rates").replaceChildren(...names.map((name) => {
     const points = s.rates.points[name] || [];
-    const card = element("div", undefined, name);
+    const card = element("div", undefined, name + (points.some((y) => y > 0) ? "" : " none"));
     card.append(
       element("div", name, "name"),
       element("div", rate(s.rates.per_second[name] || 0) + " /s", "value"),
       sparkline(points),
-      element("div", "most " + rate(Math.max(0, ...points)) + " /s", "name"));
+      element("div", "peak " + rate(Math.max(0, ...points)) + " /s", "name"));
     return card;
   }));
 }
@@ -108,10 +126,8 @@ function showPartitions(s) {
   const shown = all ? list : list.slice(0, shownPartitions);
   const rows = shown.map((p) => {
     const row = element("tr");
-    const name = element("th", p.topic + "/" + p.partition);
-    name.scope = "row";
     const state = p.paused ? "paused: " + p.paused : p.lag === 0 ? "done" : "reading";
-    row.append(name,
+    row.append(place(p),
       element("td", count(p.lag), "number"),
       element("td", p.lag === 0 ? "–" : duration(p.lag_seconds), "number " + lateness(p.lag_seconds)),
       element("td", count(p.in_flight_events), "number wide"),
@@ -130,14 +146,35 @@ function showPartitions(s) {
   byId("more").textContent = all ? "Show the " + shownPartitions + " worst" : "Show all " + list.length;
 }
 
-function showUpkeep(s) {
-  const lines = s.upkeep.rebuilds.slice();
-  if (s.upkeep.lock) {
-    const lock = s.upkeep.lock;
-    lines.unshift(lock.command + " is under way for " + ago(lock.since) + ", by " + lock.owner +
-      (lock.alive ? "" : "; it has fallen silent, perhaps it died"));
+// progressOf tells how far the holder of the lock is, with a bar: one without a value
+// where nobody knows how much there is to do.
+function progressOf(p) {
+  const bar = element("progress");
+  const done = percent(p);
+  bar.setAttribute("aria-label", p.phase);
+  if (done >= 0) {
+    bar.max = 100;
+    bar.value = done;
   }
-  items("upkeep", lines, "Nothing is under way, and nothing was left half done.");
+  const words = p.phase + (done >= 0 ? ", " + done + " %" : "") + ": " + count(p.done) + (done >= 0 ? " of " + count(p.total) : "") + " " + p.unit +
+    ", " + rate(p.per_second) + " /s" + (p.seconds_left >= 0 ? ", " + duration(Math.ceil(p.seconds_left)) + " left" : "");
+  return [bar, element("span", words)];
+}
+
+function showUpkeep(s) {
+  const lock = s.upkeep.lock;
+  const list = [];
+  if (lock) {
+    const item = element("li");
+    item.append(element("strong", lock.command + (lock.alive ? " is under way" : " has fallen silent, perhaps it died")));
+    if (lock.progress && lock.alive) item.append(...progressOf(lock.progress));
+    item.append(element("div", "for " + ago(lock.since) + ", by " + lock.owner, "quiet"));
+    list.push(item);
+  }
+  // While a rebuild is under way, that its indices are unfinished is as it should be.
+  if (!lock || !lock.alive || lock.command !== "rebuild") list.push(...s.upkeep.rebuilds.map((text) => element("li", text)));
+  fill(byId("upkeep"), list);
+  byId("upkeep-section").hidden = list.length === 0;
 }
 
 function showLetters(s) {
@@ -158,6 +195,22 @@ function showLetters(s) {
   fill(byId("letters"), rows);
 }
 
+// showErrors says once what was logged several times in turn.
+function showErrors(s) {
+  const said = [];
+  for (const e of s.last_errors) {
+    const text = e.level + ": " + e.text, before = said.at(-1);
+    if (before && before.text === text) before.times++;
+    else said.push({ at: e.at, text, times: 1 });
+  }
+  const list = said.slice(0, shownErrors).map((e) => {
+    const item = element("li");
+    item.append(element("time", new Date(e.at).toLocaleTimeString("en-GB")), e.text + (e.times > 1 ? " (" + e.times + " times)" : ""));
+    return item;
+  });
+  fill(byId("errors"), list.length ? list : [element("li", "none since it started")]);
+}
+
 // state puts one word on all of it, for the badge and those who don't see it.
 function state(s) {
   if (!s.ready) return ["not ready", "bad"];
@@ -165,6 +218,17 @@ function state(s) {
   if (s.lag.seconds >= 60) return ["lagging", "warn"];
   if (s.notes && s.notes.length) return ["ready, with notes", "warn"];
   return ["ready", "good"];
+}
+
+// verdict is the first thing to read: whether the worker keeps up, in a sentence.
+function verdict(s) {
+  const paused = s.partitions.filter((p) => p.paused).length;
+  const waits = count(s.lag.messages) + (s.lag.messages === 1 ? " event waits" : " events wait") + ", the oldest for " + duration(s.lag.seconds);
+  if (s.lag.messages > 0 && s.lag.seconds >= 60) return "Behind: " + waits + ".";
+  if (!s.ready) return "Not all is well, and nothing is lost: " + (s.lag.messages ? waits + "." : "no event waits.");
+  if (paused) return paused + (paused === 1 ? " partition is" : " partitions are") + " paused; " + (s.lag.messages ? waits + "." : "no event waits.");
+  const now = s.rates.per_second.consumed || 0;
+  return now > 0 ? "Keeps up with " + rate(now) + " events a second." : s.lag.messages ? "Keeps up: " + waits + "." : "Keeps up: no event waits.";
 }
 
 // announce says at once what has changed in kind, and else nothing: a reader's voice
@@ -187,6 +251,7 @@ function show(s) {
   const [word, className] = state(s);
   badge(word, className);
   byId("about").textContent = "group " + s.group + ", version " + s.version + ", up for " + duration(Math.floor(s.uptime_seconds));
+  byId("verdict").textContent = verdict(s);
   const problems = s.problems || [], notes = s.notes || [];
   byId("troubles").hidden = problems.length + notes.length === 0;
   byId("troubles").className = problems.length ? "" : "notes";
@@ -197,7 +262,7 @@ function show(s) {
   showPartitions(s);
   showUpkeep(s);
   showLetters(s);
-  items("errors", s.last_errors.map((e) => new Date(e.at).toLocaleTimeString() + " " + e.level + ": " + e.text), "None since it started.");
+  showErrors(s);
   announce("The worker is " + word + (problems.length ? ": " + problems[0] : "") + ".");
 }
 
@@ -209,6 +274,7 @@ async function turn() {
       show(await answer.json());
     } catch {
       badge("no answer", "bad");
+      byId("verdict").textContent = "The worker does not answer.";
       byId("about").textContent = "the worker does not answer" + (heard ? " for " + duration((Date.now() - heard) / 1000) : "") + "; what stands below is old";
       announce("The worker does not answer.");
     }
