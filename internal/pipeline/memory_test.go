@@ -19,7 +19,7 @@ func TestMemoryIsCountedInFull(t *testing.T) {
 	records, starts := inventedRecords(t, count, 12)
 	cfg := pipeline.Config{MaxEvents: 1000, MaxBytes: 5 << 20, MaxWait: time.Minute, Concurrency: 4, Shutdown: time.Second}
 	mux := handlers.NewMux("")
-	machine := pipeline.NewMachine(cfg, rand.New(rand.NewPCG(1, 1)), func(pipeline.Ending) {})
+	machine := pipeline.NewMachine(cfg, rand.New(rand.NewPCG(1, 1)), func(pipeline.Ending) {}, false)
 	now := time.Now()
 	machine.Step(now, assigned(starts))
 	before := heap()

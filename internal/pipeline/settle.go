@@ -14,6 +14,7 @@ func (m *Machine) written(now time.Time, in Written) {
 	l.guard.watch(m.cfg.Guard, in.Outcomes)
 	m.judge(now, l, in.Outcomes)
 	var marks []MarkEntry
+	again := recall{lane: l}
 	for i, w := range batch {
 		b := w.sent()
 		for _, it := range b.items {
@@ -28,13 +29,19 @@ func (m *Machine) written(now time.Time, in Written) {
 		case index.Stale:
 			marks = m.settle(w, b, out, Stale, marks)
 		case index.Rejected:
-			m.rejected(w, b, out)
+			w.retries = 0
+			if b.lacks() {
+				again.setAside(w, b, out)
+			} else {
+				m.refuse(w, b, out)
+			}
 		case index.Retry:
 			m.retry(now, l, w, b, out)
 		}
 		l.enqueue(w)
 		l.forget(w)
 	}
+	m.ask(again)
 	if len(marks) > 0 {
 		m.do(Mark{Marks: marks})
 	}
@@ -43,28 +50,20 @@ func (m *Machine) written(now time.Time, in Written) {
 // settle ends every event of a bundle as its write did.
 func (m *Machine) settle(w *waiting, b bundle, out Outcome, result Result, marks []MarkEntry) []MarkEntry {
 	w.retries = 0
+	// By its first event, as the queue is in that order: the last may have joined a
+	// moment ago, and has overtaken nobody.
+	if began := b.items[0].arrived(); began.After(m.newestEnd) {
+		m.newestEnd = began
+	}
 	for _, it := range b.items {
 		if out.Space != "" {
-			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.change.Digest})
+			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.digest})
 		}
 		if !it.ended {
 			m.end(it, result, "")
 		}
 	}
 	return marks
-}
-
-// rejected finds the event at fault: a joined write is tried again event by event,
-// a single event becomes a letter.
-func (m *Machine) rejected(w *waiting, b bundle, out Outcome) {
-	w.retries = 0
-	if len(b.items) > 1 {
-		w.split(b)
-		return
-	}
-	if it := b.items[0]; !it.ended {
-		m.bury(it, out.Reason, out.Words)
-	}
 }
 
 // retry lets a bundle wait again. Where OpenSearch took something else of the same
@@ -87,7 +86,10 @@ func (m *Machine) retry(now time.Time, l *lane, w *waiting, b bundle, out Outcom
 
 // bury sends a record to the dead letters; it ends when the broker has it.
 func (m *Machine) bury(it *item, reason, words string) {
-	letter := Letter{Record: &it.record, Event: it.event, Reason: reason, Error: words}
+	if it.ended {
+		return
+	}
+	letter := Letter{Record: &it.contents.record, Event: it.contents.event, Reason: reason, Error: words}
 	m.sendLetter(it, letter)
 }
 

@@ -1,0 +1,45 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/search-indexer/search-indexer/internal/pipeline"
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+// reread is the log as a worker reads records of it again.
+type reread struct{ world *world }
+
+var errUnread = errors.New("the log can't be read")
+
+// Fetch returns what is at the places now: nothing where the log was cut, other
+// records where the topic was made again.
+func (r reread) Fetch(ctx context.Context, places []pipeline.Place) (records []record.Record, err error) {
+	w := r.world
+	if !await(ctx, func(resume func()) {
+		w.after(w.faults.delay(letterCall), func() {
+			w.checks.count("records read again")
+			if w.faults.hits(w.faults.LetterFails) {
+				err = errUnread
+			} else {
+				records = r.at(places)
+			}
+			w.after(w.faults.delay(letterCall), resume)
+		})
+	}) {
+		return nil, ctx.Err()
+	}
+	return records, err
+}
+
+func (r reread) at(places []pipeline.Place) (records []record.Record) {
+	for _, p := range places {
+		for _, e := range r.world.log.from(p.Partition, p.Offset, 1) {
+			if e.record.Offset == p.Offset {
+				records = append(records, e.record)
+			}
+		}
+	}
+	return records
+}
