@@ -128,12 +128,17 @@ func newWorker(s settings, log zerolog.Logger, said *errorLog, tracer *tracing.T
 	if tracer != nil {
 		writer, trace = tracer.Writer(bulk), tracer.Observe
 	}
+	reread := pipeline.Log(stream.NewFetcher(s.Kafka, log))
+	if tracer != nil || log.GetLevel() <= zerolog.DebugLevel {
+		reread = nil // each record is named when it ends, so it is kept until then
+	}
 	w.pipeline = pipeline.NewWorker(s.Batch, pipeline.Parts{
 		Group:   w.consumer,
 		Decoder: handlers.NewMux(s.Kafka.TopicPrefix),
 		Memory:  w.memory,
 		Catalog: w.catalog,
 		Writer:  writer,
+		Reread:  reread,
 		Deliver: w.deliver,
 		Observe: func(e pipeline.Ending) {
 			metrics.Observe(e)

@@ -103,8 +103,8 @@ type (
 	// Recall asks to read and decode records again that OpenSearch refuses; the answer
 	// is Recalled.
 	Recall struct {
-		ID     uint64
-		Places []Place
+		ID      uint64
+		Offsets map[record.Partition][]int64
 	}
 	// Mark remembers what was written; nothing waits for it.
 	Mark struct{ Marks []MarkEntry }

@@ -16,15 +16,14 @@ import (
 
 // Log reads records again. It is safe for concurrent use.
 type Log interface {
-	// Fetch returns the records at places, which may be in any order; those that the
-	// log no longer has are left out. It waits for brokers until ctx ends.
-	Fetch(ctx context.Context, places []Place) ([]record.Record, error)
+	// Fetch returns the records at the given offsets; those that the log no longer
+	// has are left out.
+	Fetch(ctx context.Context, offsets map[record.Partition][]int64) ([]record.Record, error)
 }
 
-// Place is where a record lies.
-type Place struct {
+type place struct {
 	record.Partition
-	Offset int64
+	offset int64
 }
 
 // recall is the refused bundles of one request whose records are being read again.
@@ -65,16 +64,17 @@ func (r *recall) setAside(w *waiting, b bundle, out Outcome) {
 	r.refused = append(r.refused, refusal{w, out})
 }
 
-// places returns where the records lie that are still needed.
-func (r *recall) places() (places []Place) {
+// offsets returns where the records lie that are still needed.
+func (r *recall) offsets() map[record.Partition][]int64 {
+	offsets := map[record.Partition][]int64{}
 	for _, refused := range r.refused {
 		for _, it := range refused.w.bundles[0].items {
 			if it.contents == nil && !it.ended {
-				places = append(places, Place{it.part.name, it.offset})
+				offsets[it.part.name] = append(offsets[it.part.name], it.offset)
 			}
 		}
 	}
-	return places
+	return offsets
 }
 
 // ask has the records read, where there are any to read.
@@ -82,7 +82,7 @@ func (m *Machine) ask(r recall) {
 	if len(r.refused) > 0 {
 		id := m.id()
 		m.recalls[id] = &r
-		m.do(Recall{ID: id, Places: r.places()})
+		m.do(Recall{ID: id, Offsets: r.offsets()})
 	}
 }
 
@@ -95,11 +95,11 @@ func (m *Machine) recalled(now time.Time, in Recalled) {
 		r.try++
 		return
 	}
-	found := make(map[Place]*contents, len(in.Records))
+	found := make(map[place]*contents, len(in.Records))
 	for i := range in.Records {
 		c := newContents(&in.Records[i])
 		c.decoded(&in.Results[i])
-		found[Place{c.record.Partition, c.record.Offset}] = c
+		found[place{c.record.Partition, c.record.Offset}] = c
 	}
 	for _, refused := range r.refused {
 		w := refused.w
@@ -115,11 +115,11 @@ func (m *Machine) recalled(now time.Time, in Recalled) {
 // restore gives an item its contents back. Where the log has no record at its place,
 // or another one, it reports false: that can be neither tried nor buried, so its
 // partition stops there, loudly, as one does whose next record is lost.
-func (m *Machine) restore(it *item, found map[Place]*contents) bool {
+func (m *Machine) restore(it *item, found map[place]*contents) bool {
 	if it.contents != nil {
 		return true
 	}
-	c := found[Place{it.part.name, it.offset}]
+	c := found[place{it.part.name, it.offset}]
 	if c != nil && c.change.Digest == it.digest {
 		it.contents = c
 		it.weigh(0)
@@ -133,7 +133,7 @@ func (m *Machine) restore(it *item, found map[Place]*contents) bool {
 
 // Recall reads records again and decodes them.
 func (j Jobs) Recall(ctx context.Context, e Recall) Recalled {
-	records, err := j.Reread.Fetch(ctx, e.Places)
+	records, err := j.Reread.Fetch(ctx, e.Offsets)
 	results := make([]Preparation, len(records))
 	for i := range records {
 		results[i].Event, results[i].Change, results[i].Rejection = j.Decoder.Decode(&records[i])

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
 
@@ -15,7 +14,7 @@ var errUnread = errors.New("the log can't be read")
 
 // Fetch returns what is at the places now: nothing where the log was cut, other
 // records where the topic was made again.
-func (r reread) Fetch(ctx context.Context, places []pipeline.Place) (records []record.Record, err error) {
+func (r reread) Fetch(ctx context.Context, offsets map[record.Partition][]int64) (records []record.Record, err error) {
 	w := r.world
 	if !await(ctx, func(resume func()) {
 		w.after(w.faults.delay(letterCall), func() {
@@ -23,7 +22,7 @@ func (r reread) Fetch(ctx context.Context, places []pipeline.Place) (records []r
 			if w.faults.hits(w.faults.LetterFails) {
 				err = errUnread
 			} else {
-				records = r.at(places)
+				records = r.at(offsets)
 			}
 			w.after(w.faults.delay(letterCall), resume)
 		})
@@ -33,11 +32,13 @@ func (r reread) Fetch(ctx context.Context, places []pipeline.Place) (records []r
 	return records, err
 }
 
-func (r reread) at(places []pipeline.Place) (records []record.Record) {
-	for _, p := range places {
-		for _, e := range r.world.log.from(p.Partition, p.Offset, 1) {
-			if e.record.Offset == p.Offset {
-				records = append(records, e.record)
+func (r reread) at(offsets map[record.Partition][]int64) (records []record.Record) {
+	for _, p := range sortedPartitions(offsets) {
+		for _, offset := range offsets[p] {
+			for _, e := range r.world.log.from(p, offset, 1) {
+				if e.record.Offset == offset {
+					records = append(records, e.record)
+				}
 			}
 		}
 	}
