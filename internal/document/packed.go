@@ -9,12 +9,21 @@ type Packed []byte
 // Pack returns s as bytes of its own.
 func (s State) Pack() Packed { return s.AppendBinary(make([]byte, 0, s.packedSize())) }
 
-// packedSize is no less than what AppendBinary writes for a State of one event.
+// packedSize is what AppendBinary writes, or a few bytes more.
 func (s State) packedSize() int {
-	const head, field = 64, 9
+	const head, field, order = 16, 5, 28
 	n := head
+	for _, o := range []Order{s.Seen, s.Floor} {
+		if !o.IsZero() {
+			n += order
+		}
+	}
 	for i := range s.Fields {
-		n += len(s.Fields[i].Name) + len(s.Fields[i].Value) + field
+		f := &s.Fields[i]
+		n += len(f.Name) + len(f.Value) + field
+		if f.Order != s.Seen {
+			n += order
+		}
 	}
 	return n
 }
