@@ -9,11 +9,13 @@ import (
 	"github.com/search-indexer/search-indexer/internal/index"
 )
 
-// bundle is events of one document that go into one write and end as it does. The
-// last of its items weighs what the state takes in memory.
+// bundle is events of one document that go into one write and end as it does. In a
+// backlog it is packed: then the records are let go, and what they say is in packed
+// instead of state. The last of its items weighs what either takes in memory.
 type bundle struct {
-	state document.Packed
-	items []*item
+	state  document.State
+	packed document.Packed
+	items  []*item
 	// joined says that the state is of several events. Those of them that have ended
 	// since (abandoned) are in it still, though not among the items: to write what
 	// they say is harmless.
@@ -23,13 +25,45 @@ type bundle struct {
 	alone bool
 }
 
-// weigh puts the weight of the state on the last item.
-func (b *bundle) weigh() { b.items[len(b.items)-1].weigh(documentSize + len(b.state)) }
+// weigh puts the weight of the document on the last item.
+func (b *bundle) weigh() {
+	extra := documentSize + len(b.packed)
+	if b.joined {
+		extra += len(b.state.Fields) * fieldSize
+	}
+	b.items[len(b.items)-1].weigh(extra)
+}
+
+// pack lets the records go.
+func (b *bundle) pack() {
+	if b.packed != nil {
+		return
+	}
+	b.packed, b.state = b.state.Pack(), document.State{}
+	for _, it := range b.items {
+		it.contents = nil
+		it.weigh(0)
+	}
+}
+
+// size is about the bytes that the document takes in a request.
+func (b *bundle) size() int {
+	if b.packed != nil {
+		return len(b.packed)
+	}
+	return b.state.Size()
+}
 
 // join adds what came later.
 func (b *bundle) join(next bundle) {
 	b.items[len(b.items)-1].weigh(0)
-	b.state = b.state.Join(next.state)
+	if b.packed != nil || next.packed != nil {
+		b.pack()
+		next.pack()
+		b.packed = b.packed.Join(next.packed)
+	} else {
+		b.state = document.Join(b.state, next.state)
+	}
 	b.items = append(b.items, next.items...)
 	b.joined = true
 	b.weigh()
@@ -88,13 +122,13 @@ func (d *documents) enqueue(w *waiting) {
 		w.queued = true
 		d.queue = append(d.queue, w)
 	}
-	d.bytes += len(w.bundles[0].state)
+	d.bytes += w.bundles[0].size()
 }
 
 // unqueuedBytes takes w's bytes off the sum before its first bundle changes.
 func (d *documents) unqueuedBytes(w *waiting) {
 	if w.queued {
-		d.bytes -= len(w.bundles[0].state)
+		d.bytes -= w.bundles[0].size()
 	}
 }
 
@@ -106,7 +140,7 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 	bytes := 0
 	for len(d.queue) > 0 && len(batch) < maxCount {
 		w := d.queue[0]
-		size := len(w.bundles[0].state)
+		size := w.bundles[0].size()
 		if len(batch) > 0 && bytes+size > maxBytes {
 			break
 		}
@@ -160,7 +194,7 @@ func (w *waiting) split(b bundle) {
 		if it.ended {
 			continue
 		}
-		single := bundle{state: it.contents.change.State.Pack(), items: []*item{it}, alone: true}
+		single := bundle{state: it.contents.change.State, items: []*item{it}, alone: true}
 		single.weigh()
 		singles = append(singles, single)
 	}
@@ -186,7 +220,10 @@ func (d *documents) oldest() (time.Time, bool) {
 func actions(batch []*waiting) []index.Action {
 	list := make([]index.Action, len(batch))
 	for i, w := range batch {
-		list[i] = index.Action{Key: w.key, State: w.sending.state.State()}
+		list[i] = index.Action{Key: w.key, State: w.sending.state}
+		if p := w.sending.packed; p != nil {
+			list[i].State = p.State()
+		}
 	}
 	return list
 }

@@ -210,10 +210,11 @@ func eventTime(s document.State) int64 {
 func (m *Machine) wait(now time.Time, it *item) {
 	change := it.contents.change
 	l := m.lane(change.Entity)
+	b := bundle{state: change.State, items: []*item{it}}
 	if !m.keep && len(l.queue) >= m.cfg.MaxEvents {
-		it.contents = nil
+		b.pack()
 	}
-	l.add(now, change.Key, bundle{state: change.State.Pack(), items: []*item{it}})
+	l.add(now, change.Key, b)
 }
 
 // opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id
