@@ -208,5 +208,5 @@ type Ending struct {
 	Reason string // of a dead letter
 
 	Received time.Time
-	Write    uint64 // of the Write that ended it; 0 where none did
+	Write    uint64 // of the Write that ended it; 0 where none did, or the record was let go
 }

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"time"
 
-	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
@@ -11,7 +10,7 @@ import (
 // What records in flight take in memory, measured with Go 1.26 on the events that
 // `produce` invents: TestMemoryIsCountedInFull holds it.
 const (
-	itemSize     = 160 // an item, its slot in the tracker, its place in a bundle
+	itemSize     = 128 // an item, its slot in the tracker, its place in a bundle
 	contentsSize = 640 // beside its record
 	fieldSize    = 64  // for each field of the contents
 	documentSize = 448 // a document that waits, beside its packed state
@@ -22,15 +21,12 @@ type item struct {
 	part      *partition
 	number    int64 // in the partition's tracker
 	offset    int64
-	timestamp int64 // of the record, in ms
-	received  int64 // in ns
-	time      int64 // the event's own, in µs; 0 while it is not known
-	entity    document.Entity
+	timestamp int64    // of the record, in ms
+	received  int64    // in ns
+	time      int64    // the event's own, in µs; 0 while it is not known
+	lane      *lane    // nil while its entity is not known
 	digest    [16]byte // of its change
-	write     uint64   // the last one that it was in
-	size      int      // bytes that it keeps in memory, on the books of its partition
-	retries   int      // of its letter
-	refused   bool
+	size      int32    // bytes that it keeps in memory, on the books of its partition
 	ended     bool
 	// contents are there until the item waits in a backlog, and again where the
 	// record is needed once more and was read again.
@@ -44,6 +40,7 @@ type contents struct {
 	record record.Record
 	event  handlers.Event
 	change handlers.Change
+	write  uint64 // the last one that it was in
 	size   int
 }
 
@@ -69,8 +66,8 @@ func (it *item) weigh(document int) {
 	if it.contents != nil {
 		size += it.contents.size
 	}
-	it.part.bytes += size - it.size
-	it.size = size
+	it.part.bytes += size - int(it.size)
+	it.size = int32(size) //nolint:gosec // a record has at most 100 MB
 }
 
 // place is the record without what was in it.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -116,8 +117,8 @@ func (m *Machine) id() uint64 {
 }
 
 // Room reports whether more records may be received: the memory in flight is
-// bounded. What paused partitions hold does not count, up to a few times the
-// budget, or a partition whose records can't end would keep all others from theirs.
+// bounded. What paused partitions hold does not count, up to half as much again,
+// or a partition whose records can't end would keep all others from theirs.
 func (m *Machine) Room() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,7 +129,7 @@ func (m *Machine) Room() bool {
 			active += part.memory()
 		}
 	}
-	return active < m.cfg.budget() && all < budgets*m.cfg.budget()
+	return active < m.cfg.budget() && all < m.cfg.total()
 }
 
 // Wake returns when the next Tick is due, if nothing else happens before.
@@ -183,7 +184,10 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 			continue
 		}
 		p := &in.Results[i]
-		it.entity, it.digest, it.time = p.Event.Entity, p.Change.Digest, eventTime(p.Change.State)
+		it.digest, it.time = p.Change.Digest, eventTime(p.Change.State)
+		if entity := cmp.Or(p.Change.Entity, p.Event.Entity); entity != "" {
+			it.lane = m.lane(entity)
+		}
 		it.contents.decoded(p)
 		switch {
 		case p.Rejection != nil:
@@ -208,13 +212,11 @@ func eventTime(s document.State) int64 {
 // wait lets a good event join what waits for its document. In a backlog, of more
 // than one request, the record is let go: what it says is in the state that waits.
 func (m *Machine) wait(now time.Time, it *item) {
-	change := it.contents.change
-	l := m.lane(change.Entity)
-	b := bundle{state: change.State, items: []*item{it}}
-	if !m.keep && len(l.queue) >= m.cfg.MaxEvents {
+	key, b := it.contents.change.Key, bundle{state: it.contents.change.State, items: []*item{it}}
+	if !m.keep && len(it.lane.queue) >= m.cfg.MaxEvents {
 		b.pack()
 	}
-	l.add(now, change.Key, b)
+	it.lane.add(now, key, b)
 }
 
 // opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id

@@ -103,19 +103,22 @@ func (m *Machine) end(it *item, result Result, reason string) {
 // close takes an item off the books.
 func (m *Machine) close(it *item, result Result, reason string) {
 	it.part.flying--
-	it.part.bytes -= it.size
+	it.part.bytes -= int(it.size)
 	it.ended, it.size = true, 0
+	e := Ending{Time: it.time, Result: result, Reason: reason, Received: it.arrived()}
+	if it.lane != nil {
+		e.Event.Entity = it.lane.entity
+	}
 	m.books.inFlight--
-	m.books.outcomes[outcomeKey{it.entity, result}]++
+	m.books.outcomes[outcomeKey{e.Event.Entity, result}]++
 	if result == Dead {
 		m.books.dead[reason]++
 	}
-	e := Ending{Time: it.time, Result: result, Reason: reason, Received: it.arrived(), Write: it.write}
 	if c := it.contents; c != nil {
-		e.Record, e.Event = &c.record, c.event
+		e.Record, e.Event, e.Write = &c.record, c.event, c.write
 	} else {
 		m.place = it.place()
-		e.Record, e.Event.Entity = &m.place, it.entity
+		e.Record = &m.place
 	}
 	it.contents = nil
 	m.observe(e)

@@ -46,8 +46,8 @@ func (m *Machine) refuse(w *waiting, b bundle, out Outcome) {
 		w.split(b)
 		return
 	}
-	for _, it := range b.items { // one, unless it was abandoned meanwhile
-		m.bury(it, out.Reason, out.Words)
+	if len(b.items) > 0 && !b.items[0].ended { // the only one, unless it was abandoned meanwhile
+		m.bury(b.items[0], out.Reason, out.Words)
 	}
 }
 

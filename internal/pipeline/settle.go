@@ -18,7 +18,9 @@ func (m *Machine) written(now time.Time, in Written) {
 	for i, w := range batch {
 		b := w.sent()
 		for _, it := range b.items {
-			it.write = in.Write
+			if it.contents != nil {
+				it.contents.write = in.Write
+			}
 		}
 		out := in.Outcomes[i]
 		switch out.Result {
@@ -86,26 +88,24 @@ func (m *Machine) retry(now time.Time, l *lane, w *waiting, b bundle, out Outcom
 
 // bury sends a record to the dead letters; it ends when the broker has it.
 func (m *Machine) bury(it *item, reason, words string) {
-	if it.ended {
-		return
-	}
 	letter := Letter{Record: &it.contents.record, Event: it.contents.event, Reason: reason, Error: words}
-	m.sendLetter(it, letter)
+	m.sendLetter(&flight{item: it, letter: letter})
 }
 
-func (m *Machine) sendLetter(it *item, letter Letter) {
-	if it.ended {
+func (m *Machine) sendLetter(f *flight) {
+	if f.item.ended {
 		return
 	}
 	id := m.id()
-	m.letters[id] = &flight{item: it, letter: letter}
-	m.do(SendLetter{ID: id, Letter: letter})
+	m.letters[id] = f
+	m.do(SendLetter{ID: id, Letter: f.letter})
 }
 
 // flight is one dead letter on its way.
 type flight struct {
-	item   *item
-	letter Letter
+	item    *item
+	letter  Letter
+	retries int
 }
 
 // delivered ends a record whose letter the broker has. One that the broker
@@ -118,20 +118,18 @@ func (m *Machine) delivered(now time.Time, in Delivered) {
 		return
 	}
 	if in.Err == nil {
-		if it.refused {
-			it.refused = false
+		if f.retries > 0 {
 			it.part.refused--
 		}
 		m.end(it, Dead, f.letter.Reason)
 		m.pauseOrResume(it.part)
 		return
 	}
-	if !it.refused {
-		it.refused = true
+	if f.retries == 0 {
 		it.part.refused++
 	}
 	it.part.refusal = in.Err.Error()
 	m.pauseOrResume(it.part)
-	m.timers.add(now.Add(m.backoff(it.retries)), func() { m.sendLetter(it, f.letter) })
-	it.retries++
+	m.timers.add(now.Add(m.backoff(f.retries)), func() { m.sendLetter(f) })
+	f.retries++
 }
