@@ -46,9 +46,7 @@ under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit c
 			if err := p.load(c.Context(), s.all()...); err != nil {
 				return err
 			}
-			if _, set := p.env.Lookup("GOMEMLIMIT"); !set {
-				defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit(s)))
-			}
+			defer p.limitMemory(s)()
 			said := &errorLog{}
 			version, _ := buildVersion()
 			tracer, err := tracing.Start(c.Context(), p.env.Lookup, version)
@@ -64,12 +62,22 @@ under way, commits and leaves the group, within SHUTDOWN_TIMEOUT and with exit c
 	}
 }
 
-// memoryLimit is from how many bytes on the garbage collector works harder rather
-// than letting Go's memory grow. It is above what is in use at most, so it only
-// keeps garbage from doubling that while an index is blocked.
-func memoryLimit(s settings) int64 {
-	const rest = 16 << 20 // chunks on their way, answers, metrics, the runtime
-	return int64(s.Batch.Memory()) + rest
+// limitMemory has Go collect its garbage when its memory comes near what may be in use
+// at most, and not before: neither doubles a full backlog what it takes, nor is garbage
+// collected hundreds of times a second while little is in use. An operator's GOGC or
+// GOMEMLIMIT stands. It returns what undoes it.
+func (p *program) limitMemory(s settings) (undo func()) {
+	_, percent := p.env.Lookup("GOGC")
+	_, limit := p.env.Lookup("GOMEMLIMIT")
+	if percent || limit {
+		return func() {}
+	}
+	const rest = 8 << 20 // chunks on their way, answers, metrics, the runtime
+	wasPercent, wasLimit := debug.SetGCPercent(-1), debug.SetMemoryLimit(int64(s.Batch.Memory())+rest)
+	return func() {
+		debug.SetGCPercent(wasPercent)
+		debug.SetMemoryLimit(wasLimit)
+	}
 }
 
 // worker is one running `indexer run`.
