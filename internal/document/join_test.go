@@ -220,3 +220,25 @@ func TestSourceOfHistories(t *testing.T) {
 		})
 	}
 }
+
+// A field of equal order and another value is no event's: somebody has altered it.
+// Which value Join takes must not hang on what else the States hold.
+func TestJoinTakesTheFirstOfATie(t *testing.T) {
+	state := func(fields ...document.Field) document.State {
+		return document.Upsert(document.UpsertOrder(1, 10, 7), fields)
+	}
+	title, altered := document.Field{Name: "title", Value: []byte(`"a"`)}, document.Field{Name: "title", Value: []byte(`"x"`)}
+	more := document.Field{Name: "body", Value: []byte("1")}
+	for name, tt := range map[string]struct{ a, b document.State }{
+		"alone":            {state(title), state(altered)},
+		"more in one":      {state(title, more), state(altered)},
+		"more in another":  {state(title), state(altered, more)},
+		"under a deletion": {document.Join(state(title), document.Delete(document.DeleteOrder(0, 1), 1)), state(altered)},
+	} {
+		for _, f := range document.Join(tt.a, tt.b).Fields {
+			if f.Name == "title" && string(f.Value) != `"a"` {
+				t.Errorf("%s: the title is %s", name, f.Value)
+			}
+		}
+	}
+}

@@ -55,21 +55,20 @@ func (o Order) IsZero() bool { return o == Order{} }
 
 // Compare returns -1, 0 or +1 as o is below, equal to or above p.
 func (o Order) Compare(p Order) int {
-	if o.IsZero() || p.IsZero() {
-		return cmp.Compare(b2i(!o.IsZero()), b2i(!p.IsZero()))
-	}
-	return cmp.Or(
-		cmp.Compare(o.Version, p.Version),
-		cmp.Compare(o.Time, p.Time),
-		cmp.Compare(o.Digest, p.Digest),
-	)
-}
-
-func b2i(b bool) int {
-	if b {
+	switch {
+	case o == p:
+		return 0
+	case o.IsZero():
+		return -1
+	case p.IsZero():
 		return 1
+	case o.Version != p.Version:
+		return cmp.Compare(o.Version, p.Version)
+	case o.Time != p.Time:
+		return cmp.Compare(o.Time, p.Time)
+	default:
+		return cmp.Compare(o.Digest, p.Digest)
 	}
-	return 0
 }
 
 // Above reports whether o is strictly later than p.

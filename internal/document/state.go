@@ -11,6 +11,8 @@ package document
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -54,14 +56,42 @@ type State struct {
 	DeletedAt int64
 }
 
-// Upsert returns the State of one created or updated event. It sorts fields and
-// keeps them; their own orders are set to order.
+// Upsert returns the State of one created or updated event, which sets each of
+// fields at order. Their names must differ. The State keeps their values, not the
+// slice.
 func Upsert(order Order, fields []Field) State {
-	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	// To sort places takes less than half the time that sorting fields does: a Field
+	// is large, and the garbage collector looks at each one that moves.
+	var few [32]place
+	places := few[:0]
 	for i := range fields {
-		fields[i].Order = order
+		places = append(places, placeOf(fields, i))
 	}
-	return State{Fields: fields, Seen: order}
+	slices.SortFunc(places, func(a, b place) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		return strings.Compare(fields[a.at].Name, fields[b.at].Name)
+	})
+	sorted := make([]Field, len(fields))
+	for i, p := range places {
+		from, to := &fields[p.at], &sorted[i]
+		to.Name, to.Value, to.Order = from.Name, from.Value, order
+	}
+	return State{Fields: sorted, Seen: order}
+}
+
+// place is where a field stands in a list, and the number that the first eight
+// bytes of its name make.
+type place struct {
+	prefix uint64
+	at     int
+}
+
+func placeOf(fields []Field, at int) place {
+	var prefix [8]byte
+	copy(prefix[:], fields[at].Name)
+	return place{prefix: binary.BigEndian.Uint64(prefix[:]), at: at}
 }
 
 // Delete returns the State of one deleted event. deletedAt is the timestamp of

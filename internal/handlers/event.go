@@ -128,7 +128,7 @@ func (m *members) change(way route, id string, order document.Order, r *record.R
 		change.State = document.Delete(order, r.Timestamp)
 	} else {
 		order = document.UpsertOrder(order.Version, order.Time, document.DigestSum(sum))
-		change.State = document.Upsert(order, slices.Clone(m.fields()))
+		change.State = document.Upsert(order, m.fields())
 	}
 	change.Digest = changeDigest(change, order, m.data == nil, sum)
 	return change

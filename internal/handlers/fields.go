@@ -14,7 +14,7 @@ func (m *members) checkFields(e *Entity) *Rejection {
 	for i := range fields {
 		f := &fields[i]
 		kind, known := e.Fields[f.Name]
-		if !known {
+		if !known && f.Name != e.IDMember {
 			if rejection := checkName(e, f.Name); rejection != nil {
 				return rejection
 			}

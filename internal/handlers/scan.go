@@ -1,11 +1,8 @@
 package handlers
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -42,14 +39,31 @@ func (m *members) published() []byte {
 	return m.data
 }
 
-// scanner reads the members of one event after the other in one pass each. It
-// keeps its buffers; it is not safe for concurrent use.
+// scanner reads the members of one event after the other. It keeps its buffers; it
+// is not safe for concurrent use.
 type scanner struct {
 	members
-	names   map[string]string // known names, so that reading one makes no garbage; shared
-	decoder jsontext.Decoder
-	value   []byte
-	input   bytes.Buffer
+	names  map[string]string // known names, so that reading one makes no garbage; shared
+	value  []byte
+	in     parser // what reads the value: one of the next two
+	quick  quick
+	strict strict
+}
+
+// parser reads a JSON value from front to back.
+type parser interface {
+	// next tells the kind of the value that comes next by its first byte, 0 where
+	// there is none. It tells nothing of the rest.
+	next() byte
+	// open reads the brace that opens an object, and returns where it stands.
+	open() (start int, err error)
+	// name reads the next member of that object up to its value and returns its name
+	// with the quotes. Behind the last member it returns nil and where the object ends.
+	name() (name []byte, end int, err error)
+	// value reads the next value and returns it as a part of the whole.
+	value() ([]byte, error)
+	// end fails where anything but white space is left.
+	end() error
 }
 
 // read takes the members of value. Where value is rejected it has taken what
@@ -59,56 +73,26 @@ func (s *scanner) read(value []byte) *Rejection {
 		s.reset(nil)
 		return reject(EmptyValue, "the record has no value")
 	}
-	if err := s.scan(value); err != nil {
+	if err := s.quickly(value); err != nil {
 		// The parser stops at the first fault. Without its checks of names and
 		// UTF-8 it tells whether the value is JSON at all, and reads the rest.
-		return classify(value, err, s.scan(value, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)))
+		s.strict.begin(value, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		return classify(value, err, s.scan(value, &s.strict))
 	}
 	if s.whole == nil {
-		return reject(InvalidEvent, "the event is not an object: %s", excerpt(s.value))
+		return reject(InvalidEvent, "the event is not an object: %s", excerpt(value))
 	}
 	return nil
 }
 
-// classify tells a value that is no JSON from JSON that OpenSearch can't store,
-// by the error of the strict scan and that of the lenient one.
-func classify(value []byte, strict, lenient error) *Rejection {
-	switch {
-	case !utf8.Valid(value):
-		return reject(InvalidJSON, "the value is not UTF-8")
-	case lenient == nil && errors.Is(strict, jsontext.ErrDuplicateName):
-		return reject(InvalidEvent, "a key comes twice in one object: %q", excerpt(pointerOf(strict).LastToken()))
-	case lenient == nil:
-		return reject(InvalidEvent, "a text has a lone surrogate: %s", cause(strict))
-	case isTooDeep(lenient):
-		return reject(InvalidEvent, "a value is nested deeper than 16")
+// quickly takes the members of value with the quick parser where that can read it.
+func (s *scanner) quickly(value []byte) error {
+	if s.quick.begin(value) && s.scan(value, &s.quick) == nil {
+		return nil
 	}
-	return reject(InvalidJSON, "the value is not JSON: %s", cause(lenient))
+	s.strict.begin(value)
+	return s.scan(value, &s.strict)
 }
-
-func pointerOf(err error) jsontext.Pointer {
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return syntactic.JSONPointer
-	}
-	return ""
-}
-
-// isTooDeep reports whether the parser gave up at its own limit of nesting. What
-// follows was not read, so the value may be no JSON either.
-func isTooDeep(err error) bool {
-	const parserDepth = 10_000 // jsontext 1.27
-	return strings.Count(string(pointerOf(err)), "/") >= parserDepth
-}
-
-// cause returns what the parser found, without the path to it, which may be long.
-func cause(err error) string {
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return strings.ToValidUTF8(clip(syntactic.Err.Error(), 2*maxExcerpt), "?")
-	}
-	return err.Error()
-}
-
-var errTrailing = errors.New("data after the value")
 
 func (s *scanner) reset(value []byte) {
 	clear(s.top) // what the record held is not kept alive
@@ -117,15 +101,14 @@ func (s *scanner) reset(value []byte) {
 	s.value = value
 }
 
-func (s *scanner) scan(value []byte, options ...jsontext.Options) error {
+// scan takes the members of value, which in has begun to read.
+func (s *scanner) scan(value []byte, in parser) (err error) {
 	s.reset(value)
-	s.input = *bytes.NewBuffer(value)
-	s.decoder.Reset(&s.input, options...)
-	var err error
-	if s.decoder.PeekKind() == '{' {
+	s.in = in
+	if in.next() == '{' {
 		s.whole, err = s.object((*scanner).envelopeMember)
 	} else {
-		_, err = s.decoder.ReadValue()
+		_, err = in.value()
 	}
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF // nothing but white space
@@ -133,50 +116,32 @@ func (s *scanner) scan(value []byte, options ...jsontext.Options) error {
 	if err != nil {
 		return err
 	}
-	switch _, err = s.decoder.ReadToken(); {
-	case err == nil:
-		return errTrailing
-	case errors.Is(err, io.EOF):
-		return nil
-	}
-	return err
+	return in.end()
 }
 
 // object reads the object that comes next, each member by take, and returns it.
 func (s *scanner) object(take func(s *scanner, name string) error) ([]byte, error) {
-	if _, err := s.decoder.ReadToken(); err != nil {
+	start, err := s.in.open()
+	if err != nil {
 		return nil, err
 	}
-	start := s.decoder.InputOffset() - 1
-	for s.decoder.PeekKind() == '"' {
-		name, err := s.raw()
+	for {
+		name, end, err := s.in.name()
 		if err != nil {
 			return nil, err
+		}
+		if name == nil {
+			return s.value[start:end], nil
 		}
 		if err := take(s, s.name(name)); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := s.decoder.ReadToken(); err != nil {
-		return nil, err
-	}
-	return s.value[start:s.decoder.InputOffset()], nil
-}
-
-// raw reads the next value as a slice of the record's value, which stays valid
-// where the decoder's own result would not.
-func (s *scanner) raw() ([]byte, error) {
-	value, err := s.decoder.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	end := s.decoder.InputOffset()
-	return s.value[end-int64(len(value)) : end : end], nil
 }
 
 // part reads the next value as a member of the envelope: nil where it is null.
 func (s *scanner) part(dst *[]byte) error {
-	raw, err := s.raw()
+	raw, err := s.in.value()
 	if err == nil && raw[0] == 'n' {
 		raw = nil
 	}
@@ -210,7 +175,7 @@ func (s *scanner) envelopeMember(name string) error {
 }
 
 func (s *scanner) dataMember() (err error) {
-	if s.decoder.PeekKind() != '{' {
+	if s.in.next() != '{' {
 		return s.part(&s.data)
 	}
 	s.dataFields = true
@@ -226,7 +191,7 @@ func (s *scanner) innerMember(name string) error {
 }
 
 func (s *scanner) field(dst *[]document.Field, name string) error {
-	raw, err := s.raw()
+	raw, err := s.in.value()
 	if err == nil {
 		*dst = append(*dst, document.Field{Name: name, Value: raw})
 	}

@@ -159,9 +159,18 @@ func unquoted(raw []byte) []byte {
 // compact returns a copy of a valid JSON value without white space between tokens,
 // so that it stays on one line of a bulk request.
 func compact(raw []byte) []byte {
-	v := jsontext.Value(bytes.Clone(raw))
-	if err := v.Compact(); err != nil {
-		panic("handlers: compact what the parser took: " + err.Error())
+	line := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); {
+		n := 1
+		switch raw[i] {
+		case '"':
+			n = textLen(raw[i:])
+			line = append(line, raw[i:i+n]...)
+		case ' ', '\t', '\r', '\n':
+		default:
+			line = append(line, raw[i])
+		}
+		i += n
 	}
-	return v
+	return line
 }

@@ -113,11 +113,11 @@ func (b *bench) fastest(ctx context.Context, docs []doc, shapes []bulkShape) (bu
 // took. The meter, where there is one, reads OpenSearch's CPU meanwhile.
 func (b *bench) pass(ctx context.Context, docs []doc, shape bulkShape, cpu *meter) (time.Duration, error) {
 	s := b.newSide("c")
-	s.refresh = b.ceilingRefresh
+	s.env = b.ceilingEnv
 	if err := b.setup(ctx, b.name+".", s); err != nil {
 		return 0, err
 	}
-	bodies := bulkBodies(docs, e2e.Aliases(s.prefix), shape.Documents)
+	bodies := bulkBodies(docs, s.prefix, shape.Documents)
 	if err := cpu.start(ctx); err != nil {
 		return 0, err
 	}
@@ -139,7 +139,8 @@ func (b *bench) pass(ctx context.Context, docs []doc, shape bulkShape, cpu *mete
 	return took, b.remove(ctx, s)
 }
 
-func bulkBodies(docs []doc, aliases map[string]string, size int) []string {
+func bulkBodies(docs []doc, prefix string, size int) []string {
+	aliases := e2e.Aliases(prefix)
 	var bodies []string
 	var body strings.Builder
 	for i, d := range docs {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-	"github.com/redis/go-redis/v9"
 )
 
 const cleanUpTimeout = time.Minute
@@ -101,11 +100,10 @@ func (b *bench) removeGroups(ctx context.Context) error {
 // forgetEvents removes what the workers remembered in Redis. Keys begin with "si1"
 // and the UUID of the index; they would expire, but not before a day has passed.
 func (b *bench) forgetEvents(ctx context.Context) error {
-	options, err := redis.ParseURL(b.redis)
+	client, err := b.redisClient()
 	if err != nil {
-		return errors.New("REDIS_URL: is no URL of a Redis") // the parser's words may hold the password
+		return err
 	}
-	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
 	ours := map[string]bool{}
 	for _, space := range b.spaces {

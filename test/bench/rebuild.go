@@ -17,7 +17,7 @@ import (
 	"github.com/search-indexer/search-indexer/test/e2e"
 )
 
-// With -rebuild, `indexer rebuild` is measured beside the least that it has to do,
+// The rebuild chapter measures `indexer rebuild` beside the least that it has to do,
 // and beside the other way to the same end. All of it in one run, on the same log:
 //
 //	d: a worker with a new group writes all events into new, empty indices
@@ -47,25 +47,24 @@ type rebuildRound struct {
 
 // rebuildResult is the whole run.
 type rebuildResult struct {
-	Machine    machine           `json:"machine"`
-	Options    map[string]string `json:"settings"`
-	Shape      bulkShape         `json:"plain_bulk"`
-	Events     int               `json:"events"`
-	EventBytes int64             `json:"event_bytes"` // of all
-	Documents  int               `json:"documents"`
-	Live       part              `json:"live"`
-	Rounds     []rebuildRound    `json:"rounds"`
+	Shape      bulkShape      `json:"plain_bulk"`
+	Events     int            `json:"events"`
+	EventBytes int64          `json:"event_bytes"` // of all
+	Documents  int            `json:"documents"`
+	Live       part           `json:"live"`
+	Rounds     []rebuildRound `json:"rounds"`
 }
 
 // runRebuild measures everything, the live path once and the rest in rounds.
 func (b *bench) runRebuild(ctx context.Context) (rebuildResult, error) {
-	r := rebuildResult{Machine: b.machine(ctx), Options: b.settings()}
-	b.ceilingRefresh = "1h"
+	var r rebuildResult
+	b.ceilingEnv = []string{"OPENSEARCH_REFRESH_INTERVAL=1h"}
 	versions := b.options.count / b.options.entities
-	topics, err := b.fill(ctx, workload{name: "rebuild", events: updates(versions)})
+	published, err := b.publish(ctx, workload{name: "rebuild", events: updates(versions)}, b.options.count)
 	if err != nil {
 		return r, fmt.Errorf("publish: %w", err)
 	}
+	topics := published.measured
 	b.say("%d events of %d documents are in the log", topics.events, topics.events/versions)
 	live := b.newSide("r")
 	run, err := b.runWorker(ctx, topics, live)

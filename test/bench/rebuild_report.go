@@ -22,7 +22,6 @@ func (r rebuildResult) least() float64 {
 // writeText prints the result in 80 columns.
 func (r rebuildResult) writeText(to io.Writer) error {
 	var b strings.Builder
-	r.Machine.write(&b)
 	fmt.Fprintf(&b, "%s events of %s, %s documents; rounds: %d, medians\n\n",
 		humanize.Comma(int64(r.Events)), humanize.IBytes(uint64(r.EventBytes)), humanize.Comma(int64(r.Documents)), len(r.Rounds))
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)

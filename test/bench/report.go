@@ -17,10 +17,9 @@ import (
 
 // report is all that a run has found.
 type report struct {
-	Machine   machine           `json:"machine"`
-	Options   map[string]string `json:"settings"` // of the worker, where not the default
-	Shape     bulkShape         `json:"plain_bulk"`
-	Workloads []result          `json:"workloads"`
+	Machine  machine            `json:"machine"`
+	Options  map[string]string  `json:"settings"` // of the worker, where not the default
+	Chapters map[string]finding `json:"chapters"`
 }
 
 type machine struct {
@@ -77,8 +76,6 @@ func median[R any](rounds []R, of func(R) float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
-func (r report) writeJSON(to io.Writer) error { return writeJSON(to, r) }
-
 func writeJSON(to io.Writer, r any) error {
 	if err := json.MarshalWrite(to, r, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
 		return fmt.Errorf("print the report: %w", err)
@@ -88,9 +85,8 @@ func writeJSON(to io.Writer, r any) error {
 }
 
 // writeText prints the report in 80 columns.
-func (r report) writeText(to io.Writer) error {
+func (r rates) writeText(to io.Writer) error {
 	var b strings.Builder
-	r.Machine.write(&b)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "workload\tevents\tdocs\tworker ev/s\t_bulk docs/s\tratio\tCPU µs/ev\tpeak MiB\t")
 	for _, w := range r.Workloads {
@@ -110,9 +106,10 @@ func (r report) writeText(to io.Writer) error {
 	return err
 }
 
-func (m machine) write(b *strings.Builder) {
-	fmt.Fprintf(b, "%s, %d cores, %s, %s\nOpenSearch %s with %s of heap; load average before: %s\n\n",
+func (m machine) writeText(to io.Writer) error {
+	_, err := fmt.Fprintf(to, "%s, %d cores, %s, %s\nOpenSearch %s with %s of heap; load average before: %s\n",
 		m.System, m.Cores, humanize.IBytes(m.Memory), m.Go, m.OpenSearch, humanize.IBytes(uint64(m.Heap)), m.Load)
+	return err
 }
 
 // writeDetails prints what the table has no room for.
@@ -149,9 +146,11 @@ func (r *result) extremes(of func(round) float64) (low, high float64) {
 	return low, high
 }
 
+func cores() int { return runtime.NumCPU() }
+
 // machine describes what the run is on. What can't be told is left out.
 func (b *bench) machine(ctx context.Context) machine {
-	m := machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version(), Load: "unknown"}
+	m := machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: cores(), Go: runtime.Version(), Load: "unknown"}
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		m.Load = strings.Join(strings.Fields(string(text))[:3], " ")
 	}

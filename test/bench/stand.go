@@ -19,19 +19,17 @@ import (
 
 // bench is one run of this command on the servers that the environment names.
 type bench struct {
-	options options
-	stderr  io.Writer
-	broker  e2e.Broker
-	cluster e2e.Cluster
-	redis   string
-	name    string // in front of everything that the run makes
-	made    int    // sides so far
-	groups  []string
-	spaces  []string // UUIDs of indices, under which Redis remembers events
-	shape   bulkShape
-	// ceilingRefresh is OPENSEARCH_REFRESH_INTERVAL of the indices of the plain bulk;
-	// empty for the worker's.
-	ceilingRefresh string
+	options    options
+	stderr     io.Writer
+	broker     e2e.Broker
+	cluster    e2e.Cluster
+	redis      string
+	name       string // in front of everything that the run makes
+	made       int    // sides so far
+	groups     []string
+	spaces     []string // UUIDs of indices, under which Redis remembers events
+	shape      bulkShape
+	ceilingEnv []string // settings of the indices of the plain bulk, where not the worker's
 }
 
 // partitions is how many each topic has.
@@ -69,9 +67,9 @@ func (b *bench) say(format string, args ...any) {
 // side is a place to write into: indices under a prefix of their own, made by
 // `indexer setup`, and a consumer group that has read nothing.
 type side struct {
-	prefix  string // of indices, aliases and templates
-	group   string
-	refresh string // OPENSEARCH_REFRESH_INTERVAL of its indices; empty for that of all
+	prefix string // of indices, aliases and templates
+	group  string
+	env    []string // NAME=value, over the settings of all
 }
 
 // newSide names a side; kind tells it apart in the server's logs.
@@ -80,6 +78,14 @@ func (b *bench) newSide(kind string) side {
 	name := b.name + "-" + kind + strconv.Itoa(b.made)
 	b.groups = append(b.groups, name)
 	return side{prefix: name + "-", group: name}
+}
+
+// sameSide is a side with another group, which has read nothing.
+func (b *bench) sameSide(s side) side {
+	b.made++
+	s.group = b.name + "-g" + strconv.Itoa(b.made)
+	b.groups = append(b.groups, s.group)
+	return s
 }
 
 // settings are those of the environment that change how the worker works, so that
@@ -111,9 +117,7 @@ func (b *bench) command(ctx context.Context, topics string, s side, args ...stri
 		"KAFKA_TOPIC_PREFIX="+topics, "KAFKA_TOPICS="+strings.Join(e2e.Topics, ","), "KAFKA_DLQ_TOPIC="+topics+"dlq",
 		"KAFKA_GROUP_ID="+s.group, "OPENSEARCH_INDEX_PREFIX="+s.prefix,
 		"HTTP_ADDR=127.0.0.1:0", "LOG_LEVEL=info", "LOG_FORMAT=json")
-	if s.refresh != "" {
-		cmd.Env = append(cmd.Env, "OPENSEARCH_REFRESH_INTERVAL="+s.refresh)
-	}
+	cmd.Env = append(cmd.Env, s.env...)
 	return cmd
 }
 

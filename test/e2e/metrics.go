@@ -60,3 +60,13 @@ func (m Metrics) Unbalanced() string {
 	}
 	return fmt.Sprintf("consumed %.0f, ended %.0f, in flight %.0f: off by %.0f", consumed, ended, flying, consumed-ended-flying)
 }
+
+// Max is the greatest of the series of a name; 0 where there is none above it.
+func (m Metrics) Max(name string) (most float64) {
+	for series, value := range m {
+		if family, _, _ := strings.Cut(series, "{"); family == name {
+			most = max(most, value)
+		}
+	}
+	return most
+}

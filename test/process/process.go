@@ -100,6 +100,9 @@ func (p *Process) Scrape(ctx context.Context) (e2e.Metrics, error) {
 	return e2e.ParseMetrics(string(text))
 }
 
+// PID is the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Peak is the most memory that was resident, in bytes, as Linux counts it; 0 once
 // the worker has ended.
 func (p *Process) Peak() uint64 {
