@@ -47,9 +47,7 @@ Nothing is lost either way.`,
 			if err := p.load(c.Context(), s.all()...); err != nil {
 				return err
 			}
-			if _, set := p.env.Lookup("GOMEMLIMIT"); !set {
-				defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit(s)))
-			}
+			defer p.limitMemory(s)()
 			said := &errorLog{}
 			version, _ := buildVersion()
 			tracer, err := tracing.Start(c.Context(), p.env.Lookup, version)
@@ -65,12 +63,22 @@ Nothing is lost either way.`,
 	}
 }
 
-// memoryLimit is from how many bytes on the garbage collector works harder rather
-// than letting Go's memory grow. It is above what is in use at most, so it only
-// keeps garbage from doubling that while an index is blocked.
-func memoryLimit(s settings) int64 {
-	const rest = 16 << 20 // chunks on their way, answers, metrics, the runtime
-	return int64(s.Batch.Memory()) + rest
+// limitMemory has Go collect its garbage when its memory comes near what may be in use
+// at most, and not before: neither doubles a full backlog what it takes, nor is garbage
+// collected hundreds of times a second while little is in use. An operator's GOGC or
+// GOMEMLIMIT stands. It returns what undoes it.
+func (p *program) limitMemory(s settings) (undo func()) {
+	_, percent := p.env.Lookup("GOGC")
+	_, limit := p.env.Lookup("GOMEMLIMIT")
+	if percent || limit {
+		return func() {}
+	}
+	const rest = 8 << 20 // chunks on their way, answers, metrics, the runtime
+	wasPercent, wasLimit := debug.SetGCPercent(-1), debug.SetMemoryLimit(int64(s.Batch.Memory())+rest)
+	return func() {
+		debug.SetGCPercent(wasPercent)
+		debug.SetMemoryLimit(wasLimit)
+	}
 }
 
 // worker is one running `indexer run`.
@@ -133,12 +141,17 @@ func newWorker(s settings, log zerolog.Logger, said *errorLog, tracer *tracing.T
 	if tracer != nil {
 		writer, trace = tracer.Writer(bulk), tracer.Observe
 	}
+	reread := pipeline.Log(stream.NewFetcher(s.Kafka, log))
+	if tracer != nil || log.GetLevel() <= zerolog.DebugLevel {
+		reread = nil // each record is named when it ends, so it is kept until then
+	}
 	w.pipeline = pipeline.NewWorker(s.Batch, pipeline.Parts{
 		Group:   w.consumer,
 		Decoder: handlers.NewMux(s.Kafka.TopicPrefix),
 		Memory:  w.memory,
 		Catalog: w.catalog,
 		Writer:  writer,
+		Reread:  reread,
 		Deliver: w.deliver,
 		Observe: func(e pipeline.Ending) {
 			metrics.Observe(e)

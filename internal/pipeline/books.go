@@ -78,7 +78,7 @@ func (m *Machine) Snapshot() Snapshot {
 	defer m.mu.Unlock()
 	s := Snapshot{
 		Consumed: maps.Clone(m.books.consumed), Dead: maps.Clone(m.books.dead),
-		Retries: maps.Clone(m.books.retries), InFlight: m.books.inFlight, Bytes: m.bytes,
+		Retries: maps.Clone(m.books.retries), InFlight: m.books.inFlight,
 		Rebalances: m.books.rebalances, Writes: len(m.writes),
 	}
 	for _, l := range m.lanes {
@@ -92,11 +92,12 @@ func (m *Machine) Snapshot() Snapshot {
 	for name, part := range m.parts {
 		p := PartitionSnapshot{Partition: name, Next: part.tracker.next, InFlight: part.flying, Oldest: -1, Paused: part.paused}
 		if it := part.tracker.oldest(); it != nil {
-			p.Oldest = it.record.Timestamp
+			p.Oldest = it.timestamp
 			if p.Oldest < 0 {
-				p.Oldest = it.received.UnixMilli()
+				p.Oldest = it.arrived().UnixMilli()
 			}
 		}
+		s.Bytes += part.bytes
 		s.Partitions = append(s.Partitions, p)
 	}
 	slices.SortFunc(s.Partitions, func(a, b PartitionSnapshot) int {

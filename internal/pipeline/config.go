@@ -9,7 +9,7 @@ import (
 // Config bounds the work under way.
 type Config struct {
 	MaxEvents   int           `env:"BATCH_MAX_EVENTS, default=1000" doc:"A bulk request is sent once this many documents wait, and holds at most as many. 1 to 100000."`
-	MaxBytes    int           `env:"BATCH_MAX_BYTES, default=5242880" doc:"A bulk request is sent once this many bytes wait, and holds no more unless one document alone is larger. 1024 to 104857600; stay below OpenSearch's http.max_content_length."`
+	MaxBytes    int           `env:"BATCH_MAX_BYTES, default=4194304" doc:"A bulk request is sent once this many bytes wait, and holds no more unless one document alone is larger. 1024 to 104857600; stay below OpenSearch's http.max_content_length."`
 	MaxWait     time.Duration `env:"BATCH_MAX_WAIT, default=20ms" doc:"The longest that an event waits for others before its bulk request is sent. 0s to 1m; it adds to the time until an event is searchable."`
 	Concurrency int           `env:"BULK_CONCURRENCY, default=4" doc:"Bulk requests under way at once. 1 to 64. Together with BATCH_MAX_BYTES it bounds the memory (docs/operations.md)."`
 	Guard       int           `env:"REJECTION_GUARD, default=100" doc:"Once OpenSearch has refused this many documents of an entity, and more than it took lately, the worker holds that entity back instead of emptying its topics into the dead letters. 0 to 1000000; 0 turns the guard off."`
@@ -35,14 +35,14 @@ func within[T int | time.Duration](name string, value, low, high T) error {
 	return nil
 }
 
-// budget is the bytes of records in flight above which no more are taken: enough
-// for every bulk request under way and two more batches to gather meanwhile.
-func (c Config) budget() int { return c.MaxBytes * (c.Concurrency + 2) }
+// budget is the bytes in flight above which no more records are taken: twice what all
+// bulk requests may hold, so that as much again can wait, and be joined, behind them.
+func (c Config) budget() int { return 2 * c.Concurrency * c.MaxBytes }
 
-// budgets is how many budgets all may take, with what paused partitions hold.
-const budgets = 3
+// total is the same with what paused partitions hold.
+func (c Config) total() int { return 3 * c.Concurrency * c.MaxBytes }
 
 // Memory is the most bytes that the work under way keeps in memory: records with
 // all that was read out of them, and the bodies of requests. Single records larger
 // than BATCH_MAX_BYTES come on top.
-func (c Config) Memory() int { return budgets*c.budget() + c.Concurrency*c.MaxBytes }
+func (c Config) Memory() int { return c.total() + c.Concurrency*c.MaxBytes }

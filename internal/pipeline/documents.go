@@ -2,19 +2,71 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 )
 
-// bundle is events of one document that go into one write and end as it does.
+// bundle is events of one document that go into one write and end as it does. In a
+// backlog it is packed: then the records are let go, and what they say is in packed
+// instead of state. The last of its items weighs what either takes in memory.
 type bundle struct {
-	state document.State
-	items []*item
-	// alone forbids joining: the write of a joined state was refused, and each
-	// event is tried on its own to find the one at fault.
+	state  document.State
+	packed document.Packed
+	items  []*item
+	// joined says that the state is of several events. Those of them that have ended
+	// since (abandoned) are in it still, though not among the items: to write what
+	// they say is harmless.
+	joined bool
+	// alone forbids joining: the write of the state was refused, and the event at
+	// fault is looked for.
 	alone bool
+}
+
+// weigh puts the weight of the document on the last item.
+func (b *bundle) weigh() {
+	extra := documentSize + len(b.packed)
+	if b.joined {
+		extra += len(b.state.Fields) * fieldSize
+	}
+	b.items[len(b.items)-1].weigh(extra)
+}
+
+// pack lets the records go.
+func (b *bundle) pack() {
+	if b.packed != nil {
+		return
+	}
+	b.packed, b.state = b.state.Pack(), document.State{}
+	for _, it := range b.items {
+		it.contents = nil
+		it.weigh(0)
+	}
+}
+
+// size is about the bytes that the document takes in a request.
+func (b *bundle) size() int {
+	if b.packed != nil {
+		return len(b.packed)
+	}
+	return b.state.Size()
+}
+
+// join adds what came later.
+func (b *bundle) join(next bundle) {
+	b.items[len(b.items)-1].weigh(0)
+	if b.packed != nil || next.packed != nil {
+		b.pack()
+		next.pack()
+		b.packed = b.packed.Join(next.packed)
+	} else {
+		b.state = document.Join(b.state, next.state)
+	}
+	b.items = append(b.items, next.items...)
+	b.joined = true
+	b.weigh()
 }
 
 // waiting is one document with events that are not written yet. At most one
@@ -26,7 +78,7 @@ type waiting struct {
 	sending *bundle
 	since   time.Time // when its first waiting event came
 	retries int
-	delayed bool // waits for its timer after a retry
+	delayed bool // waits for its timer after a retry, or for records that are read again
 	queued  bool
 }
 
@@ -41,22 +93,22 @@ type documents struct {
 func newDocuments() documents { return documents{table: map[document.Key]*waiting{}} }
 
 // add joins one event into what waits for its document.
-func (d *documents) add(now time.Time, it *item) {
-	w := d.table[it.change.Key]
+func (d *documents) add(now time.Time, key document.Key, b bundle) {
+	w := d.table[key]
 	if w == nil {
-		w = &waiting{key: it.change.Key}
-		d.table[it.change.Key] = w
+		key.ID = strings.Clone(key.ID) // it may share memory with the record
+		w = &waiting{key: key}
+		d.table[key] = w
 	}
 	d.unqueuedBytes(w)
 	if last := len(w.bundles) - 1; last >= 0 && !w.bundles[last].alone {
-		b := &w.bundles[last]
-		b.state = document.Join(b.state, it.change.State)
-		b.items = append(b.items, it)
+		w.bundles[last].join(b)
 	} else {
 		if last < 0 {
 			w.since = now
 		}
-		w.bundles = append(w.bundles, bundle{state: it.change.State, items: []*item{it}})
+		b.weigh()
+		w.bundles = append(w.bundles, b)
 	}
 	d.enqueue(w)
 }
@@ -70,13 +122,13 @@ func (d *documents) enqueue(w *waiting) {
 		w.queued = true
 		d.queue = append(d.queue, w)
 	}
-	d.bytes += w.bundles[0].state.Size()
+	d.bytes += w.bundles[0].size()
 }
 
 // unqueuedBytes takes w's bytes off the sum before its first bundle changes.
 func (d *documents) unqueuedBytes(w *waiting) {
 	if w.queued {
-		d.bytes -= w.bundles[0].state.Size()
+		d.bytes -= w.bundles[0].size()
 	}
 }
 
@@ -88,7 +140,7 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 	bytes := 0
 	for len(d.queue) > 0 && len(batch) < maxCount {
 		w := d.queue[0]
-		size := w.bundles[0].state.Size()
+		size := w.bundles[0].size()
 		if len(batch) > 0 && bytes+size > maxBytes {
 			break
 		}
@@ -96,8 +148,7 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 		d.queue = d.queue[1:]
 		d.bytes -= size
 		w.queued = false
-		b := w.bundles[0].live()
-		w.bundles = w.bundles[1:]
+		b := w.next()
 		if len(b.items) == 0 {
 			d.enqueue(w)
 			d.forget(w)
@@ -110,19 +161,13 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 	return batch
 }
 
-// live returns b without the events that have ended. They must leave the state too:
-// where one of them is what OpenSearch refuses, a neighbour left alone would be
-// taken for the culprit.
-func (b bundle) live() bundle {
-	items := slices.DeleteFunc(b.items, func(it *item) bool { return it.ended })
-	if len(items) == len(b.items) {
-		return b
-	}
-	state := document.State{}
-	for _, it := range items {
-		state = document.Join(state, it.change.State)
-	}
-	return bundle{state: state, items: items, alone: b.alone}
+// next takes off the first bundle, without the events that have ended.
+func (w *waiting) next() bundle {
+	b := w.bundles[0]
+	w.bundles[0] = bundle{}
+	w.bundles = w.bundles[1:]
+	b.items = slices.DeleteFunc(b.items, func(it *item) bool { return it.ended })
+	return b
 }
 
 // sent takes the bundle under way off w, whose next one may go from now on.
@@ -135,9 +180,7 @@ func (w *waiting) sent() bundle {
 // putBack lets b wait again, ahead of what came since.
 func (w *waiting) putBack(b bundle) {
 	if len(w.bundles) > 0 && !b.alone && !w.bundles[0].alone {
-		next := w.bundles[0]
-		b.state = document.Join(b.state, next.state)
-		b.items = append(b.items, next.items...)
+		b.join(w.bundles[0])
 		w.bundles[0] = b
 		return
 	}
@@ -148,7 +191,12 @@ func (w *waiting) putBack(b bundle) {
 func (w *waiting) split(b bundle) {
 	singles := make([]bundle, 0, len(b.items)+len(w.bundles))
 	for _, it := range b.items {
-		singles = append(singles, bundle{state: it.change.State, items: []*item{it}, alone: true})
+		if it.ended {
+			continue
+		}
+		single := bundle{state: it.contents.change.State, items: []*item{it}, alone: true}
+		single.weigh()
+		singles = append(singles, single)
 	}
 	w.bundles = append(singles, w.bundles...)
 }
@@ -173,6 +221,9 @@ func actions(batch []*waiting) []index.Action {
 	list := make([]index.Action, len(batch))
 	for i, w := range batch {
 		list[i] = index.Action{Key: w.key, State: w.sending.state}
+		if p := w.sending.packed; p != nil {
+			list[i].State = p.State()
+		}
 	}
 	return list
 }

@@ -44,6 +44,14 @@ type (
 		Write    uint64
 		Outcomes []Outcome
 	}
+	// Recalled answers Recall: the records that are still there, and what decoding
+	// found out of each; or why they can't be read at the moment.
+	Recalled struct {
+		Recall  uint64
+		Records []record.Record
+		Results []Preparation
+		Err     error
+	}
 	// Delivered answers SendLetter. A nil error means that the broker has it.
 	Delivered struct {
 		Letter uint64
@@ -91,6 +99,12 @@ type (
 		ID       uint64
 		OpaqueID string // correlation id where the write is of one event
 		Actions  []index.Action
+	}
+	// Recall asks to read and decode records again that OpenSearch refuses; the answer
+	// is Recalled.
+	Recall struct {
+		ID      uint64
+		Offsets map[record.Partition][]int64
 	}
 	// Mark remembers what was written; nothing waits for it.
 	Mark struct{ Marks []MarkEntry }
@@ -151,11 +165,13 @@ func (Hold) input()      {}
 func (Receive) input()   {}
 func (Prepared) input()  {}
 func (Written) input()   {}
+func (Recalled) input()  {}
 func (Delivered) input() {}
 func (Committed) input() {}
 
 func (Prepare) effect()    {}
 func (Write) effect()      {}
+func (Recall) effect()     {}
 func (Mark) effect()       {}
 func (SendLetter) effect() {}
 func (Commit) effect()     {}
@@ -183,6 +199,9 @@ func Results() []Result { return []Result{Indexed, Deleted, Stale, Duplicate, De
 
 // Ending tells an observer how one record ended.
 type Ending struct {
+	// Record is for the call alone. Of one that was in a backlog it holds no more than
+	// place and timestamp, and Event no more than the entity; of a letter, or where
+	// Parts.Reread is nil, both are whole.
 	Record *record.Record
 	Event  handlers.Event
 	Time   int64 // the event's own time in µs; 0 where it could not be read
@@ -190,5 +209,5 @@ type Ending struct {
 	Reason string // of a dead letter
 
 	Received time.Time
-	Write    uint64 // of the Write that ended it; 0 where none did
+	Write    uint64 // of the Write that ended it; 0 where none did, or the record was let go
 }

@@ -32,11 +32,11 @@ type Source func(ctx context.Context, add func(*record.Record) error) error
 // under way when ctx ends is ended within Config.Shutdown or abandoned, and the error is
 // then the cause of that end: nil says that nothing was left.
 //
-// parts.Group and parts.Memory are not used; partitions are those of the records.
+// parts.Group, parts.Memory and parts.Reread are not used; partitions are those of the records.
 func Process(ctx context.Context, cfg Config, parts Parts, partitions []record.Partition, source Source) error {
 	f := &feed{records: make(chan []record.Record), rebalances: make(chan stream.Rebalance)}
 	observe := parts.Observe
-	parts.Group, parts.Memory = f, noMemory{}
+	parts.Group, parts.Memory, parts.Reread = f, noMemory{}, nil
 	parts.Log = parts.Log.Level(max(parts.Log.GetLevel(), zerolog.WarnLevel)) // not of a group that it leaves
 	parts.Observe = func(e Ending) {
 		observe(e)

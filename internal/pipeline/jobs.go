@@ -18,6 +18,7 @@ type Jobs struct {
 	Memory  Memory
 	Catalog Catalog
 	Writer  Writer
+	Reread  Log // nil where the machine keeps records
 }
 
 // Decoder reads events. It does no I/O and is safe for concurrent use.

@@ -116,6 +116,8 @@ func (l *Loop) carryOut(e Effect) {
 		l.around.Spawn(func(ctx context.Context) Input { return l.jobs.Prepare(ctx, e) })
 	case Write:
 		l.around.Spawn(func(ctx context.Context) Input { return l.jobs.Write(ctx, e) })
+	case Recall:
+		l.around.Spawn(func(ctx context.Context) Input { return l.jobs.Recall(ctx, e) })
 	case Mark:
 		l.around.Spawn(func(ctx context.Context) Input {
 			l.jobs.Mark(context.WithoutCancel(ctx), e) // worth waiting for at the end, too

@@ -1,13 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
-	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
 
@@ -17,36 +17,13 @@ const (
 	stuckAfter  = 5 * time.Second // a partition that is this far behind the others may be paused
 )
 
-// What an event takes in memory beside its record, measured with Go 1.26 on the
-// events that `produce` invents: TestMemoryIsCountedInFull holds it.
-const (
-	itemSize  = 1024 // until it has ended
-	fieldSize = 64   // for each of its fields
-)
-
-// item is one record from Receive until it has ended.
-type item struct {
-	part   *partition
-	number int64 // in the partition's tracker
-	size   int   // bytes that it keeps in memory, on the books of m.bytes
-	// record is a copy, since a pointer into its chunk would keep the chunk: one
-	// record that can't end would hold the memory of some hundred that have.
-	record   record.Record
-	event    handlers.Event
-	change   handlers.Change
-	received time.Time
-	write    uint64 // the last one that it was in
-	retries  int    // of its letter
-	refused  bool
-	ended    bool
-}
-
 // Machine decides what happens to every record. It has no goroutines, no clock
 // and does no I/O. Step is for one goroutine; Snapshot and Room are for any.
 type Machine struct {
 	cfg     Config
 	rand    *rand.Rand
 	observe func(Ending)
+	keep    bool
 
 	mu       sync.Mutex // guards all below, so that a scrape sees it between steps
 	books    books
@@ -59,27 +36,29 @@ type Machine struct {
 	batches  map[uint64][]*item         // being prepared
 	writes   map[uint64]write           // bulk requests under way
 	letters  map[uint64]*flight         // dead letters under way
+	recalls  map[uint64]*recall         // records being read again
 	timers   timers
 	lastID   uint64
-	bytes    int // of records in flight
 
 	committing bool
 	lastCommit time.Time
 	lastCheck  time.Time
-	// Of the records that were settled: when the last one was, and when the newest
-	// of them had been received.
+	// Of the documents that were settled: when the last one was, and when the one that
+	// came last had begun to wait.
 	lastEnd, newestEnd time.Time
 
 	now     time.Time // of the step
 	effects []Effect
+	place   record.Record // what the observer sees of a record without contents
 }
 
 // NewMachine returns a machine that owns no partition. Random is for the jitter
 // of retries; observe is told how each record ended, within Step, and must not
-// block.
-func NewMachine(cfg Config, random *rand.Rand, observe func(Ending)) *Machine {
+// block. With keep, records stay in memory until they end; else those of a backlog
+// do not, and [Recall] asks for them again.
+func NewMachine(cfg Config, random *rand.Rand, observe func(Ending), keep bool) *Machine {
 	return &Machine{
-		cfg: cfg, rand: random, observe: observe,
+		cfg: cfg, rand: random, observe: observe, keep: keep,
 		books:    newBooks(),
 		parts:    map[record.Partition]*partition{},
 		held:     map[record.Partition]bool{},
@@ -87,6 +66,7 @@ func NewMachine(cfg Config, random *rand.Rand, observe func(Ending)) *Machine {
 		batches:  map[uint64][]*item{},
 		writes:   map[uint64]write{},
 		letters:  map[uint64]*flight{},
+		recalls:  map[uint64]*recall{},
 	}
 }
 
@@ -114,6 +94,8 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		m.prepared(now, in)
 	case Written:
 		m.written(now, in)
+	case Recalled:
+		m.recalled(now, in)
 	case Delivered:
 		m.delivered(now, in)
 	case Committed:
@@ -135,8 +117,8 @@ func (m *Machine) id() uint64 {
 }
 
 // Room reports whether more records may be received: the memory in flight is
-// bounded. What paused partitions hold does not count, up to a few times the
-// budget, or a partition whose records can't end would keep all others from theirs.
+// bounded. What paused partitions hold does not count, up to half as much again,
+// or a partition whose records can't end would keep all others from theirs.
 func (m *Machine) Room() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -147,7 +129,7 @@ func (m *Machine) Room() bool {
 			active += part.memory()
 		}
 	}
-	return active < m.cfg.budget() && all < budgets*m.cfg.budget()
+	return active < m.cfg.budget() && all < m.cfg.total()
 }
 
 // Wake returns when the next Tick is due, if nothing else happens before.
@@ -178,12 +160,12 @@ func (m *Machine) receive(now time.Time, in Receive) {
 		if part == nil || part.leaving {
 			continue
 		}
-		it := &item{part: part, record: *r, received: now}
+		it := &item{part: part, offset: r.Offset, timestamp: r.Timestamp, received: now.UnixNano(), contents: newContents(r)}
 		part.begin(it)
-		m.weigh(it, r.Size()+itemSize)
+		it.weigh(0)
 		m.books.consumed[r.Topic]++
 		m.books.inFlight++
-		items, records = append(items, it), append(records, &it.record)
+		items, records = append(items, it), append(records, &it.contents.record)
 	}
 	if len(items) == 0 {
 		return
@@ -202,26 +184,40 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 			continue
 		}
 		p := &in.Results[i]
-		it.event, it.change = p.Event, p.Change
+		it.digest, it.time = p.Change.Digest, p.Change.Time()
+		if entity := cmp.Or(p.Change.Entity, p.Event.Entity); entity != "" {
+			it.lane = m.lane(entity)
+		}
+		it.contents.decoded(p)
 		switch {
 		case p.Rejection != nil:
 			m.bury(it, string(p.Rejection.Reason), p.Rejection.Detail)
 		case p.Duplicate:
 			m.end(it, Duplicate, "")
 		default:
-			m.entities[it.record.Topic] = it.change.Entity
-			m.weigh(it, it.size+len(it.change.State.Fields)*fieldSize)
-			m.lane(it.change.Entity).add(now, it)
+			m.entities[it.part.name.Topic] = p.Change.Entity
+			m.wait(now, it)
 		}
 	}
+}
+
+
+// wait lets a good event join what waits for its document. In a backlog, of more
+// than one request, the record is let go: what it says is in the state that waits.
+func (m *Machine) wait(now time.Time, it *item) {
+	key, b := it.contents.change.Key, bundle{state: it.contents.change.State, items: []*item{it}}
+	if !m.keep && len(it.lane.queue) >= m.cfg.MaxEvents {
+		b.pack()
+	}
+	it.lane.add(now, key, b)
 }
 
 // opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id
 // of the event, where it is of one event that has one.
 func opaqueID(id uint64, batch []*waiting) string {
 	if len(batch) == 1 && len(batch[0].sending.items) == 1 {
-		if c := batch[0].sending.items[0].event.CorrelationID; c != "" {
-			return c
+		if c := batch[0].sending.items[0].contents; c != nil && c.event.CorrelationID != "" {
+			return c.event.CorrelationID
 		}
 	}
 	return "search-indexer-" + strconv.FormatUint(id, 10)

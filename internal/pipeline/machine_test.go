@@ -31,7 +31,7 @@ func newBench(t *testing.T) *bench {
 	cfg := Config{MaxEvents: 10, MaxBytes: 1 << 20, MaxWait: 20 * time.Millisecond, Concurrency: 2, Shutdown: time.Second}
 	b.m = NewMachine(cfg, rand.New(rand.NewPCG(1, 1)), func(e Ending) {
 		b.ended = append(b.ended, fmt.Sprintf("%d %s", e.Record.Offset, e.Result))
-	})
+	}, false)
 	b.step(Assign{Partitions: []Start{{Partition: tp}}})
 	return b
 }
@@ -267,9 +267,13 @@ func TestAnAbandonedEventLeavesTheWriteOfItsNeighbour(t *testing.T) {
 	b.step(Lose{Partitions: []record.Partition{other}})
 	effects := b.answer(first, result(index.Written))
 	w := only[Write](b, append(effects, b.wait(time.Second)...))
+	refused := index.Outcome{Result: index.Rejected, Reason: "rejected_by_index", Words: "no"}
+	effects = b.answer(w, refused)
+	w = only[Write](b, append(effects, b.wait(time.Second)...))
 	if got := w.Actions[0].State; got.Version() != 1 || len(got.Fields) != 1 {
-		t.Fatalf("wrote what was abandoned: %v", got)
+		t.Fatalf("took the neighbour for the culprit: %v", got)
 	}
+	b.answer(w, result(index.Written))
 }
 
 // A result that arrives for an earlier ownership must not move the offsets of the

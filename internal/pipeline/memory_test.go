@@ -15,11 +15,16 @@ import (
 // What the machine counts for the records in flight is what they take: it bounds
 // the memory of the process by that.
 func TestMemoryIsCountedInFull(t *testing.T) {
+	t.Run("records kept", func(t *testing.T) { countMemory(t, 20_000, true) })
+	t.Run("records let go", func(t *testing.T) { countMemory(t, 1, false) })
+}
+
+func countMemory(t *testing.T, maxEvents int, keep bool) {
 	const count, chunk = 20_000, 500
 	records, starts := inventedRecords(t, count, 12)
-	cfg := pipeline.Config{MaxEvents: 1000, MaxBytes: 5 << 20, MaxWait: time.Minute, Concurrency: 4, Shutdown: time.Second}
+	cfg := pipeline.Config{MaxEvents: maxEvents, MaxBytes: 50 << 20, MaxWait: time.Minute, Concurrency: 4, Shutdown: time.Second}
 	mux := handlers.NewMux("")
-	machine := pipeline.NewMachine(cfg, rand.New(rand.NewPCG(1, 1)), func(pipeline.Ending) {})
+	machine := pipeline.NewMachine(cfg, rand.New(rand.NewPCG(1, 1)), func(pipeline.Ending) {}, keep)
 	now := time.Now()
 	machine.Step(now, assigned(starts))
 	before := heap()

@@ -97,33 +97,31 @@ func (m *Machine) abandon(part *partition) {
 func (m *Machine) end(it *item, result Result, reason string) {
 	it.part.tracker.end(it.number)
 	m.lastEnd = m.now
-	if it.received.After(m.newestEnd) {
-		m.newestEnd = it.received
-	}
 	m.close(it, result, reason)
-}
-
-// weigh notes that an item keeps size bytes in memory from now on.
-func (m *Machine) weigh(it *item, size int) {
-	it.part.bytes += size - it.size
-	m.bytes += size - it.size
-	it.size = size
 }
 
 // close takes an item off the books.
 func (m *Machine) close(it *item, result Result, reason string) {
-	it.ended = true
 	it.part.flying--
-	m.weigh(it, 0)
+	it.part.bytes -= int(it.size)
+	it.ended, it.size = true, 0
+	e := Ending{Time: it.time, Result: result, Reason: reason, Received: it.arrived()}
+	if it.lane != nil {
+		e.Event.Entity = it.lane.entity
+	}
 	m.books.inFlight--
-	m.books.outcomes[outcomeKey{it.event.Entity, result}]++
+	m.books.outcomes[outcomeKey{e.Event.Entity, result}]++
 	if result == Dead {
 		m.books.dead[reason]++
 	}
-	m.observe(Ending{
-		Record: &it.record, Event: it.event, Time: it.change.Time(), Result: result, Reason: reason,
-		Received: it.received, Write: it.write,
-	})
+	if c := it.contents; c != nil {
+		e.Record, e.Event, e.Write = &c.record, c.event, c.write
+	} else {
+		m.place = it.place()
+		e.Record = &m.place
+	}
+	it.contents = nil
+	m.observe(e)
 }
 
 // checkStuck pauses partitions that hold more than their share of the memory and
@@ -162,11 +160,11 @@ func (m *Machine) isStuck(part *partition) bool {
 			return true
 		}
 	}
-	still := old.received
+	still := old.arrived()
 	if m.lastEnd.After(still) {
 		still = m.lastEnd
 	}
-	return m.newestEnd.Sub(old.received) > stuckAfter || m.now.Sub(still) > stuckAfter
+	return m.newestEnd.Sub(old.arrived()) > stuckAfter || m.now.Sub(still) > stuckAfter
 }
 
 func (m *Machine) pauseOrResume(part *partition) {

@@ -14,10 +14,13 @@ func (m *Machine) written(now time.Time, in Written) {
 	l.guard.watch(m.cfg.Guard, in.Outcomes)
 	m.judge(now, l, in.Outcomes)
 	var marks []MarkEntry
+	again := recall{lane: l}
 	for i, w := range batch {
 		b := w.sent()
 		for _, it := range b.items {
-			it.write = in.Write
+			if it.contents != nil {
+				it.contents.write = in.Write
+			}
 		}
 		out := in.Outcomes[i]
 		switch out.Result {
@@ -28,13 +31,19 @@ func (m *Machine) written(now time.Time, in Written) {
 		case index.Stale:
 			marks = m.settle(w, b, out, Stale, marks)
 		case index.Rejected:
-			m.rejected(w, b, out)
+			w.retries = 0
+			if b.lacks() {
+				again.setAside(w, b, out)
+			} else {
+				m.refuse(w, b, out)
+			}
 		case index.Retry:
 			m.retry(now, l, w, b, out)
 		}
 		l.enqueue(w)
 		l.forget(w)
 	}
+	m.ask(again)
 	if len(marks) > 0 {
 		m.do(Mark{Marks: marks})
 	}
@@ -43,28 +52,20 @@ func (m *Machine) written(now time.Time, in Written) {
 // settle ends every event of a bundle as its write did.
 func (m *Machine) settle(w *waiting, b bundle, out Outcome, result Result, marks []MarkEntry) []MarkEntry {
 	w.retries = 0
+	// By its first event, as the queue is in that order: the last may have joined a
+	// moment ago, and has overtaken nobody.
+	if began := b.items[0].arrived(); began.After(m.newestEnd) {
+		m.newestEnd = began
+	}
 	for _, it := range b.items {
 		if out.Space != "" {
-			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.change.Digest, Time: it.change.Time()})
+			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.digest, Time: it.time})
 		}
 		if !it.ended {
 			m.end(it, result, "")
 		}
 	}
 	return marks
-}
-
-// rejected finds the event at fault: a joined write is tried again event by event,
-// a single event becomes a letter.
-func (m *Machine) rejected(w *waiting, b bundle, out Outcome) {
-	w.retries = 0
-	if len(b.items) > 1 {
-		w.split(b)
-		return
-	}
-	if it := b.items[0]; !it.ended {
-		m.bury(it, out.Reason, out.Words)
-	}
 }
 
 // retry lets a bundle wait again. Where OpenSearch took something else of the same
@@ -87,23 +88,24 @@ func (m *Machine) retry(now time.Time, l *lane, w *waiting, b bundle, out Outcom
 
 // bury sends a record to the dead letters; it ends when the broker has it.
 func (m *Machine) bury(it *item, reason, words string) {
-	letter := Letter{Record: &it.record, Event: it.event, Reason: reason, Error: words}
-	m.sendLetter(it, letter)
+	letter := Letter{Record: &it.contents.record, Event: it.contents.event, Reason: reason, Error: words}
+	m.sendLetter(&flight{item: it, letter: letter})
 }
 
-func (m *Machine) sendLetter(it *item, letter Letter) {
-	if it.ended {
+func (m *Machine) sendLetter(f *flight) {
+	if f.item.ended {
 		return
 	}
 	id := m.id()
-	m.letters[id] = &flight{item: it, letter: letter}
-	m.do(SendLetter{ID: id, Letter: letter})
+	m.letters[id] = f
+	m.do(SendLetter{ID: id, Letter: f.letter})
 }
 
 // flight is one dead letter on its way.
 type flight struct {
-	item   *item
-	letter Letter
+	item    *item
+	letter  Letter
+	retries int
 }
 
 // delivered ends a record whose letter the broker has. One that the broker
@@ -116,20 +118,18 @@ func (m *Machine) delivered(now time.Time, in Delivered) {
 		return
 	}
 	if in.Err == nil {
-		if it.refused {
-			it.refused = false
+		if f.retries > 0 {
 			it.part.refused--
 		}
 		m.end(it, Dead, f.letter.Reason)
 		m.pauseOrResume(it.part)
 		return
 	}
-	if !it.refused {
-		it.refused = true
+	if f.retries == 0 {
 		it.part.refused++
 	}
 	it.part.refusal = in.Err.Error()
 	m.pauseOrResume(it.part)
-	m.timers.add(now.Add(m.backoff(it.retries)), func() { m.sendLetter(it, f.letter) })
-	it.retries++
+	m.timers.add(now.Add(m.backoff(f.retries)), func() { m.sendLetter(f) })
+	f.retries++
 }

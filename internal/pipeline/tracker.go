@@ -23,7 +23,7 @@ func newTracker(start int64) tracker { return tracker{next: start} }
 
 // begin follows an item and returns its number, which end wants back.
 func (t *tracker) begin(it *item) int64 {
-	t.slots = append(t.slots, slot{item: it, after: it.record.Offset + 1})
+	t.slots = append(t.slots, slot{item: it, after: it.offset + 1})
 	return t.first + int64(len(t.slots)) - 1
 }
 

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"github.com/search-indexer/search-indexer/internal/record"
 )
 
 // TestTrackerNeverPassesAnUnendedRecord ends records in any order, with holes
@@ -25,7 +23,7 @@ func TestTrackerNeverPassesAnUnendedRecord(t *testing.T) {
 		for _, step := range steps {
 			if step == 0 || len(all) == 0 {
 				offset += rapid.Int64Range(0, 2).Draw(t, "hole")
-				it := &item{record: record.Record{Offset: offset}}
+				it := &item{offset: offset}
 				all = append(all, &entry{number: tr.begin(it), offset: offset})
 				offset++
 				continue
@@ -67,9 +65,9 @@ func FuzzTracker(f *testing.F) {
 			which := int(step >> 1)
 			wasNext, _ := tr.taken()
 			if step&1 == 0 || len(open) == 0 {
-				it := &item{record: record.Record{Offset: offset + int64(which%3)}}
+				it := &item{offset: offset + int64(which%3)}
 				open = append(open, entry{it, tr.begin(it)})
-				last = it.record.Offset + 1
+				last = it.offset + 1
 				offset = last
 			} else {
 				which %= len(open)
@@ -86,8 +84,8 @@ func FuzzTracker(f *testing.F) {
 				}
 				continue
 			}
-			if oldest := open[0].item; tr.oldest() != oldest || next > oldest.record.Offset || next < wasNext {
-				t.Fatalf("position %d passes the record at %d", next, oldest.record.Offset)
+			if oldest := open[0].item; tr.oldest() != oldest || next > oldest.offset || next < wasNext {
+				t.Fatalf("position %d passes the record at %d", next, oldest.offset)
 			}
 		}
 	})

@@ -39,6 +39,7 @@ type Parts struct {
 	Memory  Memory
 	Catalog Catalog
 	Writer  Writer
+	Reread  Log // reads records of a backlog again where they are needed; nil keeps them in memory
 	Deliver Deliver
 	Observe func(Ending) // told how each record ended; must not block
 	Log     zerolog.Logger
@@ -65,11 +66,11 @@ func NewWorker(cfg Config, parts Parts) *Worker {
 	w := &Worker{
 		working: working, giveUp: giveUp,
 		Parts: parts, cfg: cfg,
-		machine: NewMachine(cfg, random, parts.Observe),
+		machine: NewMachine(cfg, random, parts.Observe, parts.Reread == nil),
 		results: make(chan Input, 256),
 		ended:   make(chan struct{}),
 	}
-	w.loop = NewLoop(w.machine, Jobs{parts.Decoder, parts.Memory, parts.Catalog, bounded{parts.Writer}}, around{w})
+	w.loop = NewLoop(w.machine, Jobs{parts.Decoder, parts.Memory, parts.Catalog, bounded{parts.Writer}, parts.Reread}, around{w})
 	return w
 }
 

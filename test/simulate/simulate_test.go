@@ -83,7 +83,7 @@ func everythingHappens(t *testing.T, seen map[string]int) {
 		"item rejected", "item retry", "letter rejected_by_index", "letters refused", "commit failures", "whole request network",
 		"whole request unavailable", "rebalances", "lost", "handovers", "handovers without a commit", "calls given up", "killed", "frozen", "paused", "stalled alias_missing", "indices made again",
 		"holds", "wrong templates", "stalled rejection_flood", "guards overridden", "letters replayed", "aliases led astray",
-		"stalled unsafe_index", "indices rebuilt", "topics made again", "logs cut", "cuts decided", "failed",
+		"stalled unsafe_index", "indices rebuilt", "topics made again", "logs cut", "cuts decided", "failed", "records read again", "refused records lost",
 	} {
 		if seen[what] == 0 {
 			t.Errorf("never happened: %s", what)

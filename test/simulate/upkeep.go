@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -42,11 +43,17 @@ func (f *faults) wrongTemplate() {
 func (w *world) override() {
 	for _, s := range w.slots {
 		p := s.running
-		if p == nil || p.stopping || !slices.ContainsFunc(p.seen.Stalled, func(s pipeline.Stall) bool { return s.Reason == pipeline.ReasonFlood }) {
+		switch {
+		case p == nil || p.stopping:
+			continue
+		case slices.ContainsFunc(p.seen.Stalled, func(s pipeline.Stall) bool { return s.Reason == pipeline.ReasonFlood }):
+			w.checks.count("guards overridden")
+			w.cfg.Guard = 0
+		case slices.ContainsFunc(p.seen.Partitions, func(s pipeline.PartitionSnapshot) bool { return strings.Contains(s.Paused, "OpenSearch refuses") }):
+			w.checks.count("refused records lost")
+		default:
 			continue
 		}
-		w.checks.count("guards overridden")
-		w.cfg.Guard = 0
 		p.terminate()
 		s.restartSoon()
 	}

@@ -65,9 +65,9 @@ func (s *slot) start() {
 	p.machine = pipeline.NewMachine(p.cfg, rand.New(rand.NewPCG(w.seed, uint64(s.number*100+len(s.all)))), func(e pipeline.Ending) {
 		w.checks.count("ended " + string(e.Result))
 		w.say(p.name, "%s@%d %s", e.Record.Partition, e.Record.Offset, e.Result)
-	})
+	}, false)
 	known := &catalog{process: p}
-	jobs := pipeline.Jobs{Decoder: handlers.NewMux(""), Memory: memory{w}, Catalog: known, Writer: writer{p}}
+	jobs := pipeline.Jobs{Decoder: handlers.NewMux(""), Memory: memory{w}, Catalog: known, Writer: writer{p}, Reread: reread{w}}
 	p.loop = pipeline.NewLoop(p.machine, jobs, p)
 	p.member = newMember(p)
 	w.say(p.name, "starts")

@@ -1,0 +1,35 @@
+package stream
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+func TestFetcherReadsWhatIsStillThere(t *testing.T) {
+	cfg := testConfig(t)
+	topic := makeTopics(t, cfg, 2)[0]
+	first, second := record.Partition{Topic: topic, ID: 0}, record.Partition{Topic: topic, ID: 1}
+	publish(t, cfg, first, "a", "b", "c", "d")
+	publish(t, cfg, second, "x", "y")
+	cutLog(t, cfg, first, 1)
+	found, err := NewFetcher(cfg, zerolog.Nop()).Fetch(t.Context(), map[record.Partition][]int64{
+		first: {3, 0, 1}, second: {1, 7}, {Topic: topic + "-none"}: {0},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range found {
+		got = append(got, fmt.Sprintf("%d@%d %s", r.ID, r.Offset, r.Value))
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"0@1 b", "0@3 d", "1@1 y"}, got); diff != "" {
+		t.Errorf("%s", diff)
+	}
+}
