@@ -127,6 +127,7 @@ func watch(ctx context.Context, workers []*process.Process, events int) (samples
 // sample is one scrape of all workers, summed up.
 type sample struct {
 	at        time.Time
+	consumed  float64 // records
 	least     float64 // records consumed by the worker that has consumed the fewest
 	outcomes  map[string]uint64
 	cpu       float64 // seconds since the processes began
@@ -151,7 +152,9 @@ func read(ctx context.Context, workers []*process.Process) (sample, error) {
 		if err != nil {
 			return sample{}, err
 		}
-		s.least = min(s.least, m.Sum("indexer_events_consumed_total"))
+		consumed := m.Sum("indexer_events_consumed_total")
+		s.consumed += consumed
+		s.least = min(s.least, consumed)
 		s.cpu += m.Sum("process_cpu_seconds_total")
 		s.kafka += threadsCPU(p.PID(), "rdk:").Seconds()
 		s.objects += m.Sum("go_memstats_mallocs_total")
