@@ -19,15 +19,13 @@ import (
 // The latency chapter publishes fresh events at even rates while a worker runs, and
 // takes for each the time until OpenSearch has acknowledged its document (tap.go),
 // and for a sample the time until a search finds it (publisher.go). Then it steps
-// the rate up and down and looks at the lag, and lets a worker catch up with each
-// refresh interval, since a shorter one costs OpenSearch work.
+// the rate up and down and looks at the lag (steps.go).
 
 // latency is the chapter.
 type latency struct {
-	Ceiling float64       `json:"ceiling_docs_per_second"`
-	Trials  []trial       `json:"trials"`
-	Steps   []step        `json:"steps"`
-	Costs   []refreshCost `json:"refresh_costs"`
+	Ceiling float64 `json:"ceiling_docs_per_second"`
+	Trials  []trial `json:"trials"`
+	Steps   []step  `json:"steps"`
 }
 
 // trial is one rate with one refresh interval. Times are in milliseconds.
@@ -66,8 +64,7 @@ func milliseconds(of []time.Duration) []float64 {
 }
 
 func (b *bench) runLatency(ctx context.Context) (found latency, err error) {
-	ready, err := b.readyFresh(ctx)
-	if err != nil {
+	if err := b.findCeiling(ctx); err != nil {
 		return found, err
 	}
 	found.Ceiling = b.ceiling
@@ -75,35 +72,29 @@ func (b *bench) runLatency(ctx context.Context) (found latency, err error) {
 	if err != nil {
 		return found, err
 	}
-	intervals := strings.Split(b.options.refresh, ",")
-	for _, interval := range intervals {
-		trials, err := b.tryRates(ctx, interval, rates)
-		if err != nil {
-			return found, fmt.Errorf("refresh interval %s: %w", interval, err)
-		}
-		found.Trials = append(found.Trials, trials...)
+	if found.Trials, err = b.tryRates(ctx, "", rates); err != nil {
+		return found, err
 	}
 	if found.Steps, err = b.runSteps(ctx); err != nil {
 		return found, fmt.Errorf("load steps: %w", err)
 	}
-	if len(intervals) > 1 {
-		found.Costs, err = b.refreshCosts(ctx, ready, intervals)
-	}
-	return found, err
+	return found, nil
 }
 
-// readyFresh publishes the fresh workload once for all chapters that need it, and
-// finds the ceiling where that is not known.
-func (b *bench) readyFresh(ctx context.Context) (load, error) {
-	fresh, err := b.publish(ctx, workload{name: "latency", events: fresh}, b.options.count)
-	if err != nil || b.ceiling > 0 {
-		return fresh, err
+// findCeiling finds what a plain _bulk reaches, where no chapter has before.
+func (b *bench) findCeiling(ctx context.Context) error {
+	if b.ceiling > 0 {
+		return nil
 	}
-	c, err := b.warmUp(ctx, fresh)
+	published, err := b.publish(ctx, workload{name: "ceiling", events: fresh}, b.options.count)
 	if err != nil {
-		return fresh, err
+		return fmt.Errorf("publish: %w", err)
 	}
-	return fresh, b.remove(ctx, c.first)
+	c, err := b.warmUp(ctx, published)
+	if err != nil {
+		return fmt.Errorf("find the ceiling: %w", err)
+	}
+	return b.remove(ctx, c.first)
 }
 
 // ratesOf reads rates such as 100,1000,half.

@@ -8,6 +8,7 @@
 //	rates    a worker beside the most that the same OpenSearch takes (rates.go)
 //	stub     a worker on a sink that only acknowledges; its profile (stub.go)
 //	latency  from publishing to acknowledged and searchable; lag (latency.go, steps.go)
+//	refresh  the same with other refresh intervals, and what they cost (refresh.go)
 //	scale    workers, partitions, batches and sizes of events on that sink (scale.go)
 //	rebuild  `indexer rebuild` beside the least it has to do (rebuild.go)
 //
@@ -62,17 +63,17 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.chapters, "chapters", "rates,stub", "what to measure, in this order: "+strings.Join(chapterNames(), ", "))
-	f.IntVar(&o.count, "count", 100_000, "events of each workload")
+	f.StringVar(&o.chapters, "chapters", "rates,stub,latency", "what to measure, in this order: "+strings.Join(chapterNames(), ", "))
+	f.IntVar(&o.count, "count", 120_000, "events of each workload")
 	f.Uint64Var(&o.seed, "seed", 1, "the same seed invents the same events")
 	f.IntVar(&o.rounds, "rounds", 3, "measurements of each side, of which the median counts")
 	f.StringVar(&o.workloads, "workloads", "fresh,updates,partial,replay,mixed", "rates: which, in this order: "+strings.Join(workloadNames(), ", "))
-	f.DurationVar(&o.budget, "budget", 4*time.Minute, "of a chapter: start no further round that would end after this")
+	f.DurationVar(&o.budget, "budget", 3*time.Minute, "rates and rebuild: of all rounds, of which no further one begins where it would end later")
 	f.StringVar(&o.indexer, "indexer", "bin/indexer", "the program to measure")
 	f.IntVar(&o.entities, "entities", 100_000, "rebuild: posts that the events are of")
-	f.StringVar(&o.rates, "rates", "100,1000,half", "latency: events per second to publish; half is that of the plain bulk")
-	f.StringVar(&o.refresh, "refresh", "", "latency: refresh intervals such as 1s,500ms,200ms; empty for the program's own")
-	f.DurationVar(&o.step, "step", 8*time.Second, "latency: how long to publish at each rate")
+	f.StringVar(&o.rates, "rates", "100,1000,half", "latency and refresh: events per second to publish; half is that of the plain bulk")
+	f.StringVar(&o.refresh, "refresh", "1s,500ms,200ms,100ms", "refresh: intervals to try")
+	f.DurationVar(&o.step, "step", 8*time.Second, "latency and refresh: how long to publish at each rate")
 	f.StringVar(&o.profile, "profile", "", "stub: the folder to write profiles of CPU and allocations into, by one more run")
 	f.StringVar(&o.page, "page", "", "put the results into this page, such as docs/performance.md")
 	f.BoolVar(&o.json, "json", false, "print the results as JSON, every round included")
@@ -107,6 +108,7 @@ func chapters() []chapter {
 		{"rates", func(b *bench, ctx context.Context) (finding, error) { return b.runRates(ctx) }},
 		{"stub", func(b *bench, ctx context.Context) (finding, error) { return b.runStub(ctx) }},
 		{"latency", func(b *bench, ctx context.Context) (finding, error) { return b.runLatency(ctx) }},
+		{"refresh", func(b *bench, ctx context.Context) (finding, error) { return b.runRefresh(ctx) }},
 		{"scale", func(b *bench, ctx context.Context) (finding, error) { return b.runScale(ctx) }},
 		{"rebuild", func(b *bench, ctx context.Context) (finding, error) { return b.runRebuild(ctx) }},
 	}

@@ -69,34 +69,3 @@ func awaitWritten(ctx context.Context, worker *process.Process, events *timeline
 	events.mu.Unlock()
 	return awaitAll(ctx, worker, events)
 }
-
-// refreshCost is what a worker that catches up reaches with a refresh interval.
-type refreshCost struct {
-	Refresh string    `json:"refresh_interval"`
-	Rates   []float64 `json:"events_per_second"`
-}
-
-// refreshCosts lets a worker index the same events with each interval in turn.
-func (b *bench) refreshCosts(ctx context.Context, l load, intervals []string) ([]refreshCost, error) {
-	costs := make([]refreshCost, len(intervals))
-	for range b.options.rounds {
-		for i, interval := range intervals {
-			s := b.newSide("r")
-			s.env = []string{"OPENSEARCH_REFRESH_INTERVAL=" + interval}
-			run, err := b.runWorker(ctx, l.measured, s)
-			if err != nil {
-				return nil, fmt.Errorf("refresh interval %s: %w", interval, err)
-			}
-			if err := b.check(ctx, s, l.want); err != nil {
-				return nil, err
-			}
-			if err := b.remove(ctx, s); err != nil {
-				return nil, err
-			}
-			b.say("refresh %s: %.0f events/s", interval, run.Rate)
-			costs[i].Refresh = interval
-			costs[i].Rates = append(costs[i].Rates, run.Rate)
-		}
-	}
-	return costs, nil
-}

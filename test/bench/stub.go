@@ -36,7 +36,7 @@ type stubResult struct {
 
 func (b *bench) runStub(ctx context.Context) (stubResult, error) {
 	r := stubResult{Cores: cores()}
-	published, err := b.publish(ctx, workload{name: "stub", events: fresh}, b.options.count)
+	published, err := b.publish(ctx, workload{name: "stub", times: 4, events: fresh}, b.options.count)
 	if err != nil {
 		return r, fmt.Errorf("publish: %w", err)
 	}
