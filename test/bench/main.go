@@ -81,7 +81,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	o.shown = strings.Join(args, " ")
+	o.shown = strings.TrimSpace("test/bench " + strings.Replace(strings.Join(args, " "), "-page "+o.page, "", 1))
 	if f.NArg() > 0 || o.count < 1000 || o.rounds < 1 {
 		return o, errors.New("give flags only, at least 1000 events and at least 1 round; see -help")
 	}
@@ -194,5 +194,5 @@ func (b *bench) tell(chapter string, m machine, found finding, stdout io.Writer)
 			return fmt.Errorf("print the results: %w", err)
 		}
 	}
-	return page{b.options.page}.write(chapter, m, "go run ./test/bench "+b.options.shown, text.String())
+	return page{b.options.page}.write(chapter, m, b.options.shown, text.String())
 }

@@ -46,7 +46,7 @@ func (p page) write(chapter string, m machine, command, measured string) error {
 		return fmt.Errorf("read the page: %w", err)
 	}
 	var section strings.Builder
-	fmt.Fprintf(&section, "```text\n%s UTC, %s\n", time.Now().UTC().Format("2006-01-02 15:04"), command)
+	fmt.Fprintf(&section, "```text\n%s UTC: %s\n", time.Now().UTC().Format("2006-01-02 15:04"), command)
 	_ = m.writeText(&section) // to memory
 	section.WriteString("\n" + measured + "```\n")
 	anew, err := replaced(string(text), chapter, section.String())

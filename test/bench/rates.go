@@ -53,6 +53,7 @@ func (b *bench) measure(ctx context.Context, w workload, budget time.Duration) (
 		return r, fmt.Errorf("warm up: %w", err)
 	}
 	r.Events, r.Documents = c.measured.events, len(c.after)
+	r.Disk = float64(c.disk) / float64(r.Documents)
 	until := time.Now().Add(budget)
 	for n := range b.options.rounds {
 		began := time.Now()
@@ -76,6 +77,7 @@ type contest struct {
 	load
 	first         side  // that of warmUp
 	before, after []doc // documents that are there when the time begins, and at its end
+	disk          int   // bytes that those at its end take in OpenSearch
 }
 
 // warmUp runs the worker without counting it. That warms it and OpenSearch up, and
@@ -98,6 +100,9 @@ func (b *bench) warmUp(ctx context.Context, l load) (c contest, err error) {
 		return c, err
 	}
 	if c.after, err = b.documents(ctx, c.first); err != nil {
+		return c, err
+	}
+	if c.disk, err = b.countBytes(ctx, c.first); err != nil {
 		return c, err
 	}
 	if b.shape == (bulkShape{}) {

@@ -30,6 +30,7 @@ type result struct {
 	Ratio     float64 `json:"ratio"`
 	CPU       float64 `json:"cpu_us_per_event"`
 	Peak      float64 `json:"peak_rss_bytes"` // the highest of the rounds
+	Disk      float64 `json:"index_bytes_per_document"`
 	Rounds    []round `json:"rounds"`
 }
 
@@ -101,6 +102,8 @@ func (r *result) writeDetails(b *strings.Builder) {
 	fmt.Fprintf(b, "  OpenSearch's CPU: worker %.0f µs an event, _bulk %.0f µs a document\n",
 		r.median(func(one round) float64 { return one.Worker.Server }),
 		r.median(func(one round) float64 { return one.Ceiling.Server }))
+	fmt.Fprintf(b, "  index: %.0f bytes a document; bulk requests held %.2f documents an event\n", r.Disk,
+		r.median(func(one round) float64 { return float64(one.Worker.Writes) })/float64(r.Events))
 	const calm = 1.3
 	if r.spread(worker) > calm || r.spread(ceiling) > calm {
 		b.WriteString("  The rounds differ too much to trust the ratio: the machine was busy.\n")
