@@ -259,7 +259,7 @@ func TestOperatorMovesAndPauses(t *testing.T) {
 			t.Errorf("skip does not say %q:\n%s", says, got.stdout)
 		}
 	}
-	if strings.Contains(got.stdout, "e4") || strings.Contains(got.stdout, `"version":2`) {
+	if strings.Contains(got.stdout, "  e4\n") || strings.Contains(got.stdout, `"version":2`) {
 		t.Errorf("skip says too much:\n%s", got.stdout)
 	}
 	offsets("skip", "--to", "3", "--yes").want(t, exitFailed, "name an offset of 5 to 8")

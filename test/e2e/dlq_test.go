@@ -118,7 +118,8 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 		{Topic: "post.deleted", Timestamp: late, Value: []byte(`{"post_id":"2"}`)},
 		updated(late, `{"post_id":"3","title":"later"}`),
 	}
-	x.awaitCommitted(append(x.publish(refused), x.publish(newer)...))
+	x.awaitCommitted(x.publish(refused)) // or a delete in the same batch would erase what is refused
+	x.awaitCommitted(x.publish(newer))
 	w.stop()
 
 	x.wantList()
