@@ -16,7 +16,7 @@ IMAGE         ?= search-indexer
 IMAGE_BUILDER ?= docker build
 
 .DEFAULT_GOAL := help
-.PHONY: backpressure help image image-check build compose-check docs demo up down probes stack-status test test-chart test-observe test-security test-short chaos rolling fuzz bench bench-rebuild profile rebuilds lint fmt clean simulate
+.PHONY: backpressure help image image-check build compose-check docs demo up down probes stack-status test test-chart test-observe test-security test-short chaos rolling fuzz bench bench-all bench-rebuild profile rebuilds lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,11 +88,14 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 		done; \
 	done
 
-bench: build up ## the worker's rate beside a plain _bulk's; BENCH="-help" shows what can be set
-	@eval "$$(scripts/stack env)" && go run ./test/bench $(BENCH)
+bench: build up ## the worker beside a plain _bulk, alone, its latency: six minutes, into docs/performance.md; BENCH="-help"
+	@eval "$$(scripts/stack env)" && go run ./test/bench -page docs/performance.md $(BENCH)
+
+bench-all: build up ## the same with other refresh intervals, workers, partitions, batches and sizes: a quarter of an hour
+	@eval "$$(scripts/stack env)" && go run ./test/bench -page docs/performance.md -chapters rates,stub,latency,refresh,scale $(BENCH)
 
 profile: build up ## where a worker's CPU and allocations go when only it limits: bin/profile/*.txt and *.pb.gz
-	@eval "$$(scripts/stack env)" && go run ./test/bench -chapters stub -count 500000 -rounds 1 -profile bin/profile $(BENCH)
+	@eval "$$(scripts/stack env)" && go run ./test/bench -chapters stub -rounds 1 -profile bin/profile $(BENCH)
 
 bench-rebuild: build up ## what a rebuild costs beside reading the log, a plain _bulk, and the live path
 	@eval "$$(scripts/stack env)" && go run ./test/bench -rebuild -count 1000000 -budget 20m $(BENCH)

@@ -201,7 +201,6 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 	}
 }
 
-
 // wait lets a good event join what waits for its document. In a backlog, of more
 // than one request, the record is let go: what it says is in the state that waits.
 func (m *Machine) wait(now time.Time, it *item) {

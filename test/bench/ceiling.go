@@ -80,24 +80,23 @@ func (b *bench) runCeiling(ctx context.Context, docs []doc, shape bulkShape) (ce
 // tune finds the shape for the ceiling on a part of the documents: the best size
 // at a middling number of requests, then the best number at that size.
 func (b *bench) tune(ctx context.Context, docs []doc) error {
-	docs = docs[:min(len(docs), 20_000)]
-	best, err := b.fastest(ctx, docs, []bulkShape{{500, 4}, {1000, 4}, {2000, 4}, {4000, 4}})
+	docs = docs[:min(len(docs), 50_000)]
+	best, _, err := b.fastest(ctx, docs, []bulkShape{{500, 4}, {1000, 4}, {2000, 4}, {4000, 4}})
 	if err != nil {
 		return err
 	}
-	b.shape, err = b.fastest(ctx, docs, []bulkShape{{best.Documents, 2}, best, {best.Documents, 8}})
+	b.shape, b.ceiling, err = b.fastest(ctx, docs, []bulkShape{{best.Documents, 2}, best, {best.Documents, 8}})
 	return err
 }
 
 // fastest tries each shape twice and counts the better: what else the machine
 // does can only slow a try down, and the first ones also warm the server up.
-func (b *bench) fastest(ctx context.Context, docs []doc, shapes []bulkShape) (bulkShape, error) {
-	best, bestRate := bulkShape{}, 0.0
+func (b *bench) fastest(ctx context.Context, docs []doc, shapes []bulkShape) (best bulkShape, bestRate float64, err error) {
 	for range 2 {
 		for _, shape := range shapes {
 			took, err := b.pass(ctx, docs, shape, nil)
 			if err != nil {
-				return best, err
+				return best, 0, err
 			}
 			rate := float64(len(docs)) / took.Seconds()
 			b.say("plain _bulk, %d documents a request, %d at once: %.0f docs/s", shape.Documents, shape.InFlight, rate)
@@ -106,7 +105,7 @@ func (b *bench) fastest(ctx context.Context, docs []doc, shapes []bulkShape) (bu
 			}
 		}
 	}
-	return best, nil
+	return best, bestRate, nil
 }
 
 // pass writes all documents once into new indices, and tells how long the requests

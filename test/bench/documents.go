@@ -86,3 +86,22 @@ func (b *bench) countWrites(ctx context.Context, s side) (int, error) {
 	err := b.cluster.Do(ctx, http.MethodGet, "/"+names+"/_stats/indexing", "", &answer)
 	return answer.All.Primaries.Indexing.Index + answer.All.Primaries.Indexing.Noop, err
 }
+
+// countBytes is what the indices of a side take on disk, tombstones included.
+func (b *bench) countBytes(ctx context.Context, s side) (int, error) {
+	var answer struct {
+		All struct {
+			Primaries struct {
+				Store struct {
+					Bytes int `json:"size_in_bytes"`
+				} `json:"store"`
+			} `json:"primaries"`
+		} `json:"_all"`
+	}
+	names := s.prefix + "posts-write," + s.prefix + "artists-write"
+	if err := b.cluster.Do(ctx, http.MethodPost, "/"+names+"/_flush", "", nil); err != nil {
+		return 0, err
+	}
+	err := b.cluster.Do(ctx, http.MethodGet, "/"+names+"/_stats/store", "", &answer)
+	return answer.All.Primaries.Store.Bytes, err
+}

@@ -41,20 +41,21 @@ func (b *bench) publish(ctx context.Context, w workload, count int) (l load, err
 		return l, err
 	}
 	if w.before != nil {
-		if l.before, err = b.fill(ctx, w.name+"-before", w.before(v, count), l.want); err != nil {
+		if l.before, err = b.fill(ctx, w, "-before", w.before(v, count), l.want); err != nil {
 			return l, err
 		}
 	}
 	if l.measured = l.before; w.events != nil {
-		l.measured, err = b.fill(ctx, w.name, w.events(v, count), l.want)
+		l.measured, err = b.fill(ctx, w, "", w.events(v, count), l.want)
 	}
 	return l, err
 }
 
 // fill makes topics and publishes events to them.
-func (b *bench) fill(ctx context.Context, name string, events iter.Seq[event], into *want) (filled, error) {
-	to := filled{prefix: b.name + "-" + name + "."}
+func (b *bench) fill(ctx context.Context, w workload, phase string, events iter.Seq[event], into *want) (filled, error) {
+	to := filled{prefix: b.name + "-" + w.name + phase + "."}
 	s := b.newSide("fill")
+	s.partitions = w.partitions
 	if err := b.setup(ctx, to.prefix, s); err != nil {
 		return to, err
 	}

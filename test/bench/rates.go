@@ -29,10 +29,8 @@ func (b *bench) runRates(ctx context.Context) (found rates, err error) {
 	if err != nil {
 		return found, err
 	}
-	began := time.Now()
-	for i, w := range chosen {
-		share := began.Add(b.options.budget * time.Duration(i+1) / time.Duration(len(chosen)))
-		one, err := b.measure(ctx, w, share)
+	for _, w := range chosen {
+		one, err := b.measure(ctx, w, b.options.budget/time.Duration(len(chosen)))
 		if err != nil {
 			return found, fmt.Errorf("%s: %w", w.name, err)
 		}
@@ -42,9 +40,9 @@ func (b *bench) runRates(ctx context.Context) (found rates, err error) {
 	return found, nil
 }
 
-// measure takes one workload through all its rounds, fewer where they would end
-// after until.
-func (b *bench) measure(ctx context.Context, w workload, until time.Time) (result, error) {
+// measure takes one workload through all its rounds, fewer where they would take
+// longer than budget.
+func (b *bench) measure(ctx context.Context, w workload, budget time.Duration) (result, error) {
 	r := result{Workload: w.name, About: w.about}
 	published, err := b.publish(ctx, w, b.options.count)
 	if err != nil {
@@ -55,6 +53,8 @@ func (b *bench) measure(ctx context.Context, w workload, until time.Time) (resul
 		return r, fmt.Errorf("warm up: %w", err)
 	}
 	r.Events, r.Documents = c.measured.events, len(c.after)
+	r.Disk = float64(c.disk) / float64(r.Documents)
+	until := time.Now().Add(budget)
 	for n := range b.options.rounds {
 		began := time.Now()
 		one, err := b.round(ctx, c)
@@ -77,6 +77,7 @@ type contest struct {
 	load
 	first         side  // that of warmUp
 	before, after []doc // documents that are there when the time begins, and at its end
+	disk          int   // bytes that those at its end take in OpenSearch
 }
 
 // warmUp runs the worker without counting it. That warms it and OpenSearch up, and
@@ -99,6 +100,9 @@ func (b *bench) warmUp(ctx context.Context, l load) (c contest, err error) {
 		return c, err
 	}
 	if c.after, err = b.documents(ctx, c.first); err != nil {
+		return c, err
+	}
+	if c.disk, err = b.countBytes(ctx, c.first); err != nil {
 		return c, err
 	}
 	if b.shape == (bulkShape{}) {

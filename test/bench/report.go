@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -22,16 +19,6 @@ type report struct {
 	Chapters map[string]finding `json:"chapters"`
 }
 
-type machine struct {
-	System     string  `json:"system"`
-	Cores      int     `json:"cores"`
-	Memory     uint64  `json:"memory_bytes"` // 0 where it could not be told
-	Go         string  `json:"go"`
-	OpenSearch string  `json:"opensearch"`
-	Heap       float64 `json:"opensearch_heap_bytes"`
-	Load       string  `json:"load_average"` // before the run, over 1, 5 and 15 minutes
-}
-
 // result is one workload. Its numbers are medians over the rounds.
 type result struct {
 	Workload  string  `json:"workload"`
@@ -43,6 +30,7 @@ type result struct {
 	Ratio     float64 `json:"ratio"`
 	CPU       float64 `json:"cpu_us_per_event"`
 	Peak      float64 `json:"peak_rss_bytes"` // the highest of the rounds
+	Disk      float64 `json:"index_bytes_per_document"`
 	Rounds    []round `json:"rounds"`
 }
 
@@ -106,12 +94,6 @@ func (r rates) writeText(to io.Writer) error {
 	return err
 }
 
-func (m machine) writeText(to io.Writer) error {
-	_, err := fmt.Fprintf(to, "%s, %d cores, %s, %s\nOpenSearch %s with %s of heap; load average before: %s\n",
-		m.System, m.Cores, humanize.IBytes(m.Memory), m.Go, m.OpenSearch, humanize.IBytes(uint64(m.Heap)), m.Load)
-	return err
-}
-
 // writeDetails prints what the table has no room for.
 func (r *result) writeDetails(b *strings.Builder) {
 	worker := func(one round) float64 { return one.Worker.Rate }
@@ -120,6 +102,8 @@ func (r *result) writeDetails(b *strings.Builder) {
 	fmt.Fprintf(b, "  OpenSearch's CPU: worker %.0f µs an event, _bulk %.0f µs a document\n",
 		r.median(func(one round) float64 { return one.Worker.Server }),
 		r.median(func(one round) float64 { return one.Ceiling.Server }))
+	fmt.Fprintf(b, "  index: %.0f bytes a document; bulk requests held %.2f documents an event\n", r.Disk,
+		r.median(func(one round) float64 { return float64(one.Worker.Writes) })/float64(r.Events))
 	const calm = 1.3
 	if r.spread(worker) > calm || r.spread(ceiling) > calm {
 		b.WriteString("  The rounds differ too much to trust the ratio: the machine was busy.\n")
@@ -144,33 +128,4 @@ func (r *result) extremes(of func(round) float64) (low, high float64) {
 		low, high = min(low, of(one)), max(high, of(one))
 	}
 	return low, high
-}
-
-func cores() int { return runtime.NumCPU() }
-
-// machine describes what the run is on. What can't be told is left out.
-func (b *bench) machine(ctx context.Context) machine {
-	m := machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: cores(), Go: runtime.Version(), Load: "unknown"}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m.Load = strings.Join(strings.Fields(string(text))[:3], " ")
-	}
-	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
-		var kib uint64
-		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kib); err == nil {
-			m.Memory = kib << 10
-		}
-	}
-	var node struct {
-		Version struct{ Number string }
-	}
-	if err := b.cluster.Do(ctx, "GET", "/", "", &node); err == nil {
-		m.OpenSearch = node.Version.Number
-	}
-	var heap []struct {
-		Max string `json:"heap.max"`
-	}
-	if err := b.cluster.Do(ctx, "GET", "/_cat/nodes?h=heap.max&bytes=b&format=json", "", &heap); err == nil && len(heap) > 0 {
-		_, _ = fmt.Sscan(heap[0].Max, &m.Heap)
-	}
-	return m
 }

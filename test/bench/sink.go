@@ -3,11 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -30,8 +27,10 @@ import (
 type sink struct {
 	cluster e2e.Cluster
 	pass    http.Handler
-	indices sync.Map // alias to index
 	buffers sync.Pool
+
+	mu      sync.RWMutex
+	indices map[string]string // by alias
 
 	requests, actions, size atomic.Int64
 }
@@ -52,11 +51,11 @@ func newSink(upstream string) (*sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the address of OpenSearch: %w", err)
 	}
-	const line = 256 << 10
 	return &sink{
+		indices: map[string]string{},
 		cluster: e2e.Cluster{URL: upstream},
 		pass:    httputil.NewSingleHostReverseProxy(address),
-		buffers: sync.Pool{New: func() any { return bufio.NewReaderSize(nil, line) }},
+		buffers: sync.Pool{New: func() any { return newLines(nil) }},
 	}, nil
 }
 
@@ -84,104 +83,61 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // bulk takes a request in and returns its answer. alias is that of the path.
 func (s *sink) bulk(r *http.Request, alias string) ([]byte, error) {
-	body := io.Reader(r.Body)
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		unpacked, err := gzip.NewReader(r.Body)
-		if err != nil {
-			return nil, fmt.Errorf("unpack the request: %w", err)
-		}
-		body = unpacked
+	body, err := unpacked(r.Header, r.Body)
+	if err != nil {
+		return nil, err
 	}
 	lines := s.buffers.Get().(*bufio.Reader)
 	defer s.buffers.Put(lines)
 	lines.Reset(body)
 	shown := asked(r.URL.Query().Get("filter_path"))
-	answer := []byte(`{"took":1,"errors":false`)
-	if shown != 0 {
-		answer = append(answer, `,"items":[`...)
-	}
+	var items []byte
 	actions := 0
-	for ; ; actions++ {
-		head, n, err := readLine(lines)
-		s.size.Add(int64(n))
-		if errors.Is(err, io.EOF) {
-			break
+	size, err := readActions(lines, func(operation string, line []byte) error {
+		actions++
+		if shown == 0 {
+			return nil
 		}
-		operation, index, bad := s.action(r.Context(), head, alias)
-		if err := errors.Join(err, bad); err != nil {
-			return nil, fmt.Errorf("read action %d: %w", actions+1, err)
-		}
-		if shown != 0 {
-			if actions > 0 {
-				answer = append(answer, ',')
-			}
-			answer = appendItem(answer, operation, index, shown)
-		}
-		if operation == "delete" {
-			continue
-		}
-		_, n, err = readLine(lines)
-		s.size.Add(int64(n))
-		if err != nil {
-			return nil, fmt.Errorf("read the document of action %d: %w", actions+1, err)
-		}
+		index, err := s.target(r.Context(), line, alias)
+		items = appendItem(items, operation, index, shown)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	s.requests.Add(1)
 	s.actions.Add(int64(actions))
-	if shown != 0 {
-		answer = append(answer, ']')
+	s.size.Add(int64(size))
+	if shown == 0 {
+		return []byte(`{"took":1,"errors":false}`), nil
 	}
-	return append(answer, '}'), nil
+	return fmt.Appendf(nil, `{"took":1,"errors":false,"items":[%s]}`, bytes.TrimSuffix(items, []byte(","))), nil
 }
 
-// readLine reads one line and returns its beginning, which is good until the next
-// call, and how many bytes it had.
-func readLine(from *bufio.Reader) (head []byte, size int, err error) {
-	head, err = from.ReadSlice('\n')
-	size = len(head)
-	for errors.Is(err, bufio.ErrBufferFull) { // a long document: nobody looks at it
-		var more []byte
-		more, err = from.ReadSlice('\n')
-		size += len(more)
-		head = nil
+// target returns the index that an action is for.
+func (s *sink) target(ctx context.Context, line []byte, alias string) (string, error) {
+	if named := member(line, `"_index":"`); named != nil {
+		return s.index(ctx, named)
 	}
-	return head, size, err
-}
-
-// action reads {"OPERATION":{"_index":"ALIAS", … as far as needed.
-func (s *sink) action(ctx context.Context, line []byte, alias string) (operation, index string, err error) {
-	_, rest, _ := bytes.Cut(line, []byte(`"`))
-	name, rest, ok := bytes.Cut(rest, []byte(`"`))
-	if !ok {
-		return "", "", fmt.Errorf("no action: %.100q", line)
-	}
-	for _, known := range []string{"update", "create", "index", "delete"} {
-		if string(name) == known { // without a copy of name
-			operation = known
-		}
-	}
-	if operation == "" {
-		return "", "", fmt.Errorf("no operation of _bulk: %.100q", line)
-	}
-	named := []byte(alias)
-	if _, rest, ok := bytes.Cut(rest, []byte(`"_index":"`)); ok {
-		named, _, _ = bytes.Cut(rest, []byte(`"`))
-	}
-	index, err = s.index(ctx, string(named))
-	return operation, index, err
+	return s.index(ctx, []byte(alias))
 }
 
 // index returns the index behind an alias as it was when first asked for.
-func (s *sink) index(ctx context.Context, alias string) (string, error) {
-	if known, ok := s.indices.Load(alias); ok {
-		return known.(string), nil
+func (s *sink) index(ctx context.Context, alias []byte) (string, error) {
+	s.mu.RLock()
+	known := s.indices[string(alias)]
+	s.mu.RUnlock()
+	if known != "" {
+		return known, nil
 	}
 	var behind map[string]any
-	if err := s.cluster.Do(ctx, http.MethodGet, "/_alias/"+alias, "", &behind); err != nil {
+	if err := s.cluster.Do(ctx, http.MethodGet, "/_alias/"+string(alias), "", &behind); err != nil {
 		return "", err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for index := range behind {
-		s.indices.Store(alias, index)
+		s.indices[string(alias)] = index
 		return index, nil
 	}
 	return "", fmt.Errorf("nothing is behind alias %q", alias)
@@ -215,6 +171,7 @@ func asked(filter string) (shown int) {
 	return shown
 }
 
+// appendItem appends an item with a comma behind it.
 func appendItem(dst []byte, operation, index string, shown int) []byte {
 	status, result := "200", "updated"
 	switch operation {
@@ -233,5 +190,5 @@ func appendItem(dst []byte, operation, index string, shown int) []byte {
 	if shown&showStatus != 0 {
 		dst = append(append(append(dst, `"status":`...), status...), ',')
 	}
-	return append(bytes.TrimSuffix(dst, []byte(",")), `}}`...)
+	return append(bytes.TrimSuffix(dst, []byte(",")), `}},`...)
 }

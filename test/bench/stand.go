@@ -27,13 +27,13 @@ type bench struct {
 	name       string // in front of everything that the run makes
 	made       int    // sides so far
 	groups     []string
-	spaces     []string // UUIDs of indices, under which Redis remembers events
-	shape      bulkShape
-	ceilingEnv []string // settings of the indices of the plain bulk, where not the worker's
+	spaces     []string  // UUIDs of indices, under which Redis remembers events
+	shape      bulkShape // the best for a plain bulk; none until it is tuned
+	ceiling    float64   // documents per second that it reached then
+	ceilingEnv []string  // settings of the indices of the plain bulk, where not the worker's
 }
 
-// partitions is how many each topic has.
-const partitions = 12
+const usualPartitions = 12
 
 func newBench(o options, stderr io.Writer) (*bench, error) {
 	random := make([]byte, 4)
@@ -70,6 +70,8 @@ type side struct {
 	prefix string // of indices, aliases and templates
 	group  string
 	env    []string // NAME=value, over the settings of all
+	// partitions of each topic that is made for it; 0 for usualPartitions.
+	partitions int
 }
 
 // newSide names a side; kind tells it apart in the server's logs.
@@ -133,6 +135,10 @@ func finish(cmd *exec.Cmd) error {
 
 // setup makes a side's indices, and the topics where they do not exist.
 func (b *bench) setup(ctx context.Context, topics string, s side) error {
+	partitions := s.partitions
+	if partitions == 0 {
+		partitions = usualPartitions
+	}
 	if err := finish(b.command(ctx, topics, s, "setup", "--partitions", strconv.Itoa(partitions))); err != nil {
 		return err
 	}

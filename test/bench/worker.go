@@ -22,6 +22,7 @@ type workerRun struct {
 	Rate      float64           `json:"events_per_second"`
 	CPU       float64           `json:"cpu_us_per_event"`            // user and system, of the process, in that time
 	Kafka     float64           `json:"librdkafka_cpu_us_per_event"` // of that, the threads of the Kafka client
+	Machine   float64           `json:"machine_cpu_us_per_event"`    // of all processes, Kafka's among them
 	Objects   float64           `json:"allocations_per_event"`       // by Go
 	Allocated float64           `json:"allocated_bytes_per_event"`   // by Go
 	Server    float64           `json:"opensearch_cpu_us_per_event"`
@@ -98,6 +99,7 @@ func between(from, to sample, events int) workerRun {
 		Seconds: seconds, Rate: n / seconds,
 		CPU:     (to.cpu - from.cpu) * 1e6 / n,
 		Kafka:   (to.kafka - from.kafka) * 1e6 / n,
+		Machine: (to.machine - from.machine) * 1e6 / n,
 		Objects: (to.objects - from.objects) / n, Allocated: (to.allocated - from.allocated) / n,
 	}
 }
@@ -127,10 +129,12 @@ func watch(ctx context.Context, workers []*process.Process, events int) (samples
 // sample is one scrape of all workers, summed up.
 type sample struct {
 	at        time.Time
+	consumed  float64 // records
 	least     float64 // records consumed by the worker that has consumed the fewest
 	outcomes  map[string]uint64
 	cpu       float64 // seconds since the processes began
 	kafka     float64 // of that, the threads of librdkafka
+	machine   float64 // seconds that all cores have worked, for whomever
 	objects   float64 // allocated since then
 	allocated float64 // bytes
 	lag       float64 // records
@@ -151,7 +155,9 @@ func read(ctx context.Context, workers []*process.Process) (sample, error) {
 		if err != nil {
 			return sample{}, err
 		}
-		s.least = min(s.least, m.Sum("indexer_events_consumed_total"))
+		consumed := m.Sum("indexer_events_consumed_total")
+		s.consumed += consumed
+		s.least = min(s.least, consumed)
 		s.cpu += m.Sum("process_cpu_seconds_total")
 		s.kafka += threadsCPU(p.PID(), "rdk:").Seconds()
 		s.objects += m.Sum("go_memstats_mallocs_total")
@@ -164,7 +170,7 @@ func read(ctx context.Context, workers []*process.Process) (sample, error) {
 			}
 		}
 	}
-	s.at = time.Now()
+	s.at, s.machine = time.Now(), machineCPU().Seconds()
 	return s, nil
 }
 

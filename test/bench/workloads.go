@@ -17,6 +17,8 @@ type workload struct {
 	// events are measured, count of them; nil to measure those of before once more.
 	events func(v *inventor, count int) iter.Seq[event]
 	env    []string // settings of the worker
+
+	partitions int // of each topic; 0 for usualPartitions
 }
 
 const usualSize = 1000
