@@ -179,7 +179,23 @@ func (b *bench) tryRates(ctx context.Context, interval string, rates []int) (tri
 		b.say("latency, refresh %s, %d events/s: acknowledged p50 %.0f p95 %.0f ms, searchable p50 %.0f p95 %.0f ms", one.Refresh, rate,
 			one.Acknowledged.P50, one.Acknowledged.P95, one.Found.P50, one.Found.P95)
 	}
-	return trials, nil
+	return trials, b.checkLive(ctx, l)
+}
+
+// checkLive waits until all events have ended, and counts the documents.
+func (b *bench) checkLive(ctx context.Context, l *live) error {
+	for {
+		now, err := read(ctx, []*process.Process{l.worker})
+		if err != nil {
+			return err
+		}
+		if now.ended() >= uint64(l.sent) {
+			return b.checkCount(ctx, e2e.Aliases(l.side.prefix)["post"], l.sent)
+		}
+		if err := l.worker.Wait(ctx, scrapeElse); err != nil {
+			return fmt.Errorf("%w: %d of %d events have ended", err, now.ended(), l.sent)
+		}
+	}
 }
 
 // refreshOf reads the refresh interval that a side's indices have.

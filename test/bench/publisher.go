@@ -16,6 +16,7 @@ type publisher struct {
 	client *kafka.Producer
 	topic  string
 	posts  *inventor
+	sent   int // events so far, each of a document of its own
 }
 
 // newPublisher makes a publisher that sends each event at once (linger.ms=0), so
@@ -65,6 +66,7 @@ func (p *publisher) publish(ctx context.Context, rate int, long time.Duration, i
 			if err := p.client.Produce(message, nil); err != nil {
 				return fmt.Errorf("publish: %w", err)
 			}
+			p.sent++
 		}
 	}
 	if left := p.client.Flush(30_000); left > 0 {

@@ -29,11 +29,10 @@ func (b *bench) runSteps(ctx context.Context) (steps []step, err error) {
 	if _, err = b.try(ctx, l, 1000, 3*time.Second); err != nil {
 		return nil, fmt.Errorf("warm up: %w", err)
 	}
-	last := newTimeline()
 	for _, part := range []float64{.1, .25, .5, .75, .1} {
 		one := step{Part: part, Rate: int(part * b.ceiling)}
-		last = newTimeline()
-		l.tap.follow(last)
+		nobody := newTimeline()
+		l.tap.follow(nobody)
 		var records, seconds []float64
 		watching, done := context.WithCancel(ctx)
 		var group errgroup.Group
@@ -49,7 +48,7 @@ func (b *bench) runSteps(ctx context.Context) (steps []step, err error) {
 		})
 		group.Go(func() error {
 			defer done()
-			return l.publish(ctx, one.Rate, b.options.step, last)
+			return l.publish(ctx, one.Rate, b.options.step, nobody)
 		})
 		if err := group.Wait(); err != nil {
 			return steps, err
@@ -58,14 +57,5 @@ func (b *bench) runSteps(ctx context.Context) (steps []step, err error) {
 		b.say("step to %d events/s: lag p95 %.0f records, %.2f s", one.Rate, one.Records.P95, one.Seconds.P95)
 		steps = append(steps, one)
 	}
-	return steps, awaitWritten(ctx, l.worker, last)
-}
-
-// awaitWritten waits until the events of the last step are acknowledged, those of
-// the steps before it with them.
-func awaitWritten(ctx context.Context, worker *process.Process, events *timeline) error {
-	events.mu.Lock()
-	events.unfound = nil // nobody searches
-	events.mu.Unlock()
-	return awaitAll(ctx, worker, events)
+	return steps, b.checkLive(ctx, l)
 }
