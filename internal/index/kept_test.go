@@ -49,7 +49,7 @@ func TestKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []KeptIndex{{Index: kept, Origin: someOrigin(""), Documents: 3}, {Index: closed}}
+	want := []KeptIndex{{Index: kept, Origin: someOrigin(""), Documents: 3}, {Index: closed, Closed: true}}
 	for i := range got {
 		if age := time.Since(got[i].Created); age < 0 || age > time.Hour || got[i].Documents > 0 && got[i].Bytes == 0 {
 			t.Errorf("created %s, %d documents in %d bytes", got[i].Created, got[i].Documents, got[i].Bytes)

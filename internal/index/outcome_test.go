@@ -62,6 +62,20 @@ func TestRejectedByStrictIndex(t *testing.T) {
 	checkRejected(t, operatorIndex(t, "strict"), map[string]string{"unknown field": `{"unknown":1}`})
 }
 
+// TestCreateOfWhatWasErased: OpenSearch refuses a create for its fields before it looks
+// for the document, but a delete that is there erases them.
+func TestCreateOfWhatWasErased(t *testing.T) {
+	client := operatorIndex(t, "strict")
+	for _, want := range []struct {
+		action Action
+		result Result
+	}{{deleted("gone", 2), Deleted}, {post("gone", 1, `{"unknown":1}`), Stale}} {
+		if got := NewWriter(client).Write(t.Context(), "x", []Action{want.action}); got[0].Result != want.result {
+			t.Errorf("got %+v, want %s", got[0], want.result)
+		}
+	}
+}
+
 // TestRejectedWithItsRequest: these make OpenSearch refuse the whole request.
 func TestRejectedWithItsRequest(t *testing.T) {
 	deep := strings.Repeat("[", 1100) + strings.Repeat("]", 1100)

@@ -55,7 +55,9 @@ func NewWriterTo(client *Client, aliases map[document.Entity]string) *Writer {
 //
 // Actions that are probably the first of their document go as a create, the others
 // as a script. Creates that find a document go again as scripts, in a second bulk
-// request, so what comes of an action is the same either way.
+// request, and so do those that are refused: OpenSearch looks at the fields before it
+// looks for the document, whose delete may have erased them. So what comes of an action
+// is the same either way.
 //
 // A request that is refused as a whole with 400 or 413 is split in halves, one
 // after the other, until the culprit stands alone. Nothing else is tried again
@@ -67,7 +69,7 @@ func (w *Writer) Write(ctx context.Context, opaqueID string, actions []Action) [
 	var wrong []int
 	var again []Action
 	for i := range actions {
-		if guesses[i] && outcomes[i].Reason == ReasonConflict {
+		if guesses[i] && (outcomes[i].Reason == ReasonConflict || outcomes[i].Result == Rejected) {
 			wrong, again = append(wrong, i), append(again, actions[i])
 		}
 	}
