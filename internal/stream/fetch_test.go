@@ -33,3 +33,11 @@ func TestFetcherReadsWhatIsStillThere(t *testing.T) {
 		t.Errorf("%s", diff)
 	}
 }
+
+// All that it was asked for may have been abandoned since the last try.
+func TestFetcherWithNothingToFetchAsksNobody(t *testing.T) {
+	found, err := NewFetcher(testConfig(t), zerolog.Nop()).Fetch(t.Context(), nil)
+	if len(found) > 0 || err != nil {
+		t.Errorf("fetched %v, error %v", found, err)
+	}
+}
