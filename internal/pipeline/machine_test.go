@@ -67,15 +67,20 @@ func (b *bench) receive(ids ...string) []Effect {
 	var records []record.Record
 	var results []Preparation
 	for _, id := range ids {
-		records = append(records, record.Record{Partition: tp, Offset: b.next, Value: []byte(id), Timestamp: 1})
-		state := document.Upsert(document.UpsertOrder(b.next, 1, 1), []document.Field{{Name: "n", Value: fmt.Appendf(nil, "%d", b.next)}})
-		results = append(results, Preparation{Change: handlers.Change{
-			Key: document.Key{Entity: document.Post, ID: id}, State: state, Digest: [16]byte{byte(b.next)},
-		}})
+		r, p := b.change(id, b.next)
+		records, results = append(records, r), append(results, p)
 		b.next++
 	}
 	p := only[Prepare](b, b.step(Receive{Records: records}))
 	return b.step(Prepared{Batch: p.Batch, Results: results})
+}
+
+// change returns a record of a good change of that id, and what decoding finds.
+func (b *bench) change(id string, offset int64) (record.Record, Preparation) {
+	state := document.Upsert(document.UpsertOrder(offset, 1, 1), []document.Field{{Name: "n", Value: fmt.Appendf(nil, "%d", offset)}})
+	return record.Record{Partition: tp, Offset: offset, Value: []byte(id), Timestamp: 1}, Preparation{Change: handlers.Change{
+		Key: document.Key{Entity: document.Post, ID: id}, State: state, Digest: [16]byte{byte(offset)},
+	}}
 }
 
 // only returns the one effect of type E.

@@ -1,0 +1,105 @@
+package pipeline
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/record"
+)
+
+var refusedWrite = index.Outcome{Result: index.Rejected, Reason: "rejected_by_index", Words: "no"}
+
+// recallOne returns the Recall of document "z", whose events 10 and 11 waited in a
+// backlog behind ten others, were joined, and are refused.
+func (b *bench) recallOne() Recall {
+	b.Helper()
+	for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
+		b.receive(id)
+	}
+	b.m.cfg.Concurrency = 0 // the backlog builds up
+	b.receive("j")
+	b.receive("z")
+	b.receive("z")
+	b.m.cfg.Concurrency = 2
+	writes := all[Write](b.wait(time.Second))
+	if len(writes) != 2 || len(writes[1].Actions) != 1 {
+		b.Fatalf("want a full request and one of a document alone: %v", writes)
+	}
+	first := make([]index.Outcome, len(writes[0].Actions))
+	for i := range first {
+		first[i] = result(index.Written)
+	}
+	b.answer(writes[0], first...)
+	b.ended = nil
+	return only[Recall](b, b.answer(writes[1], refusedWrite))
+}
+
+// recalled returns what reading the offsets again finds: the records as receive
+// brought them.
+func (b *bench) recalled(r Recall, offsets ...int64) Recalled {
+	in := Recalled{Recall: r.ID}
+	for _, offset := range offsets {
+		rec, p := b.change("z", offset)
+		in.Records, in.Results = append(in.Records, rec), append(in.Results, p)
+	}
+	return in
+}
+
+func TestARefusedBacklogIsReadAgainAndTriedEventByEvent(t *testing.T) {
+	b := newBench(t)
+	r := b.recallOne()
+	if got := r.Offsets[tp]; len(got) != 2 || got[0] != 10 || got[1] != 11 {
+		t.Fatalf("reads %v again", r.Offsets)
+	}
+	effects := b.step(b.recalled(r, 10, 11))
+	effects = b.answer(only[Write](b, append(effects, b.wait(time.Second)...)), result(index.Written))
+	b.wantEnded("10 indexed")
+	effects = b.answer(only[Write](b, append(effects, b.wait(time.Second)...)), refusedWrite)
+	letter := only[SendLetter](b, effects)
+	if letter.Letter.Record.Offset != 11 || string(letter.Letter.Record.Value) != "z" {
+		t.Fatalf("letter: %+v", letter.Letter.Record)
+	}
+	b.step(Delivered{Letter: letter.ID})
+	b.wantEnded("11 dead")
+}
+
+// A partition that leaves while its records can't be read takes what waits for them
+// along, and the document is free for its next events.
+func TestWhatIsAbandonedIsNotReadAgain(t *testing.T) {
+	b := newBench(t)
+	r := b.recallOne()
+	b.step(Recalled{Recall: r.ID, Err: errors.New("no broker")})
+	b.step(Lose{Partitions: []record.Partition{tp}})
+	b.step(Assign{Partitions: []Start{{Partition: tp, Offset: 10}}})
+	b.next = 10
+	b.receive("z")
+	effects := b.wait(time.Second)
+	for _, r := range all[Recall](effects) {
+		if len(r.Offsets) > 0 {
+			t.Fatalf("reads again what is abandoned: %v", r.Offsets)
+		}
+		effects = append(effects, b.step(Recalled{Recall: r.ID})...)
+	}
+	b.ended = nil
+	b.answer(only[Write](b, append(effects, b.wait(time.Second)...)), result(index.Written))
+	b.wantEnded("10 indexed")
+}
+
+// What the log no longer has can be neither tried nor buried: it stays uncommitted and
+// its partition stops, while its neighbours in the write go on.
+func TestARecordThatIsGoneStopsItsPartition(t *testing.T) {
+	b := newBench(t)
+	r := b.recallOne()
+	effects := b.step(b.recalled(r, 11))
+	if p := only[Pause](b, effects); p.Partition != tp {
+		t.Fatalf("paused %v", p)
+	}
+	effects = append(effects, b.wait(2*time.Second)...)
+	b.answer(only[Write](b, effects), result(index.Written))
+	b.wantEnded("11 indexed")
+	if s := b.m.Snapshot(); s.Partitions[0].Next != 10 || s.InFlight != 1 {
+		t.Fatalf("%+v", s)
+	}
+}
