@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -60,24 +59,6 @@ Nothing is lost either way.`,
 			}
 			return w.run(c.Context())
 		},
-	}
-}
-
-// limitMemory has Go collect its garbage when its memory comes near what may be in use
-// at most, and not before: neither doubles a full backlog what it takes, nor is garbage
-// collected hundreds of times a second while little is in use. An operator's GOGC or
-// GOMEMLIMIT stands. It returns what undoes it.
-func (p *program) limitMemory(s settings) (undo func()) {
-	_, percent := p.env.Lookup("GOGC")
-	_, limit := p.env.Lookup("GOMEMLIMIT")
-	if percent || limit {
-		return func() {}
-	}
-	const rest = 8 << 20 // chunks on their way, answers, metrics, the runtime
-	wasPercent, wasLimit := debug.SetGCPercent(-1), debug.SetMemoryLimit(int64(s.Batch.Memory())+rest)
-	return func() {
-		debug.SetGCPercent(wasPercent)
-		debug.SetMemoryLimit(wasLimit)
 	}
 }
 
