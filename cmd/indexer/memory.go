@@ -8,11 +8,13 @@ import (
 )
 
 const (
-	// useful is the most memory that garbage may fill before it is collected, as long
-	// as less is in use: what a backlog takes with the default settings.
-	useful = 64 << 20
-	// rest is for chunks on their way, answers, metrics, the runtime.
-	rest = 8 << 20
+	// backlog is what a full backlog takes with the default settings. With larger ones
+	// the limit grows with what is in use, not with what might be.
+	backlog = 48 << 20
+	// room is for chunks on their way, answers, metrics and the runtime, 8 MiB, and for
+	// garbage, of which a full backlog makes 200 MB a second. With 8 MiB alone it was
+	// collected 40 times a second, which took two thirds of the worker's CPU.
+	room = 36 << 20
 )
 
 // limitMemory has Go collect its garbage when its memory comes near what the settings
@@ -25,11 +27,11 @@ func (p *program) limitMemory(s settings) (undo func()) {
 	if percent || limit {
 		return func() {}
 	}
-	return followMemory(int64(min(s.Batch.Memory(), useful)) + rest)
+	return followMemory(int64(min(s.Batch.Memory(), backlog)) + room)
 }
 
-// followMemory sets Go's memory limit to a quarter above what is in use, and to least
-// where that is more. A fixed limit would not do: with more in use than that (records
+// followMemory keeps Go's memory limit above what is in use, by room or a quarter, and
+// never below least. A fixed limit would not do: with more in use than that (records
 // of 10 MB) Go would collect without a pause, with up to half of all CPU.
 func followMemory(least int64) (undo func()) {
 	wasPercent, wasLimit := debug.SetGCPercent(-1), debug.SetMemoryLimit(least)
@@ -61,7 +63,7 @@ func (l *memoryLimit) follow() {
 	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(inUse)
 	live := int64(inUse[0].Value.Uint64()) //nolint:gosec // no heap has 8 EiB
-	debug.SetMemoryLimit(max(l.least, live+live/4+rest))
+	debug.SetMemoryLimit(max(l.least, live+max(room, live/4)))
 	// Nothing refers to this, so the next collection finds it. It holds a pointer, as
 	// others without would share their memory with what lives on.
 	runtime.AddCleanup(new(*memoryLimit), (*memoryLimit).follow, l)

@@ -10,7 +10,7 @@ import (
 // collected piece by piece.
 func TestMemoryLimitFollowsWhatIsInUse(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
-	undo := followMemory(useful + rest)
+	undo := followMemory(backlog + room)
 	inUse := make([][]byte, 200<<10)
 	for i := range inUse {
 		inUse[i] = make([]byte, 1<<10)

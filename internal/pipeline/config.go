@@ -9,7 +9,7 @@ import (
 // Config bounds the work under way.
 type Config struct {
 	MaxEvents   int           `env:"BATCH_MAX_EVENTS, default=1000" doc:"A bulk request is sent once this many documents wait, and holds at most as many. 1 to 100000."`
-	MaxBytes    int           `env:"BATCH_MAX_BYTES, default=4194304" doc:"A bulk request is sent once this many bytes wait, and holds no more unless one document alone is larger. 1024 to 104857600; stay below OpenSearch's http.max_content_length."`
+	MaxBytes    int           `env:"BATCH_MAX_BYTES, default=3145728" doc:"A bulk request is sent once this many bytes wait, and holds no more unless one document alone is larger. 1024 to 104857600; stay below OpenSearch's http.max_content_length."`
 	MaxWait     time.Duration `env:"BATCH_MAX_WAIT, default=20ms" doc:"The longest that an event waits for others before its bulk request is sent. 0s to 1m; it adds to the time until an event is searchable."`
 	Concurrency int           `env:"BULK_CONCURRENCY, default=4" doc:"Bulk requests under way at once. 1 to 64. Together with BATCH_MAX_BYTES it bounds the memory (docs/operations.md)."`
 	Guard       int           `env:"REJECTION_GUARD, default=100" doc:"Once OpenSearch has refused this many documents of an entity, and more than it took lately, the worker holds that entity back instead of emptying its topics into the dead letters. 0 to 1000000; 0 turns the guard off."`
