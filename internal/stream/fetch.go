@@ -30,7 +30,7 @@ func (f Fetcher) Fetch(ctx context.Context, offsets map[record.Partition][]int64
 	if len(offsets) == 0 {
 		return nil, nil
 	}
-	r, err := NewReader(f.cfg, f.log)
+	r, err := f.reader()
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +40,12 @@ func (f Fetcher) Fetch(ctx context.Context, offsets map[record.Partition][]int64
 		f.log.Warn().Err(err).Msg("read records again that OpenSearch refuses; trying on")
 	}
 	return found, err
+}
+
+// reader connects with the password as it is now: weeks may have passed since the start.
+func (f Fetcher) reader() (*Reader, error) {
+	f.cfg.SASLPassword, _ = f.cfg.SASLPassword.Renew()
+	return NewReader(f.cfg, f.log)
 }
 
 func (r *Reader) fetch(ctx context.Context, offsets map[record.Partition][]int64) (found []record.Record, err error) {

@@ -2,12 +2,14 @@ package stream
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/search-indexer/search-indexer/internal/config"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
 
@@ -39,5 +41,27 @@ func TestFetcherWithNothingToFetchAsksNobody(t *testing.T) {
 	found, err := NewFetcher(testConfig(t), zerolog.Nop()).Fetch(t.Context(), nil)
 	if len(found) > 0 || err != nil {
 		t.Errorf("fetched %v, error %v", found, err)
+	}
+}
+
+func TestFetcherKnowsAPasswordThatWasChanged(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	put(t, file, []byte("old"))
+	var cfg Config
+	if err := config.Load(t.Context(), config.Environment{
+		"KAFKA_BROKERS": "127.0.0.1:1", "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "PLAIN",
+		"KAFKA_SASL_USERNAME": "u", "KAFKA_SASL_PASSWORD_FILE": file,
+	}, &cfg); err != nil {
+		t.Fatal(err)
+	}
+	fetcher := NewFetcher(cfg, zerolog.Nop())
+	put(t, file, []byte("new"))
+	r, err := fetcher.reader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got := r.cfg.SASLPassword.Reveal(); got != "new" {
+		t.Errorf("reads with the password %q", got)
 	}
 }
