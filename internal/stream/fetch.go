@@ -30,16 +30,20 @@ func (f Fetcher) Fetch(ctx context.Context, offsets map[record.Partition][]int64
 	if len(offsets) == 0 {
 		return nil, nil
 	}
+	found, err := f.fetch(ctx, offsets)
+	if err != nil && ctx.Err() == nil {
+		f.log.Warn().Err(err).Msg("read records again that OpenSearch refuses; trying on")
+	}
+	return found, err
+}
+
+func (f Fetcher) fetch(ctx context.Context, offsets map[record.Partition][]int64) ([]record.Record, error) {
 	r, err := f.reader()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	found, err := r.fetch(ctx, offsets)
-	if err != nil && ctx.Err() == nil {
-		f.log.Warn().Err(err).Msg("read records again that OpenSearch refuses; trying on")
-	}
-	return found, err
+	return r.fetch(ctx, offsets)
 }
 
 // reader connects with the password as it is now: weeks may have passed since the start.

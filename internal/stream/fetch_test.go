@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,5 +64,16 @@ func TestFetcherKnowsAPasswordThatWasChanged(t *testing.T) {
 	defer r.Close()
 	if got := r.cfg.SASLPassword.Reveal(); got != "new" {
 		t.Errorf("reads with the password %q", got)
+	}
+}
+
+// A certificate may be broken while it is being replaced.
+func TestFetcherThatCannotConnectSaysSo(t *testing.T) {
+	var said strings.Builder
+	cfg := testConfig(t)
+	cfg.SecurityProtocol, cfg.CAFile = "SSL", filepath.Join(t.TempDir(), "none.pem")
+	offsets := map[record.Partition][]int64{{Topic: "any"}: {0}}
+	if _, err := NewFetcher(cfg, zerolog.New(&said)).Fetch(t.Context(), offsets); err == nil || !strings.Contains(said.String(), "read records again") {
+		t.Errorf("error %v, said %q", err, said.String())
 	}
 }
