@@ -109,7 +109,5 @@ func TestLivezWithABacklog(t *testing.T) {
 	}
 	c.search.mode.Store(open)
 	t.Logf("OpenSearch back: /livez was 200 in %d answers, lag %d", alive(func() bool { return lag() == 0 }), lag())
-	if got := lag(); got >= backlog {
-		t.Errorf("the lag is still %d", got)
-	}
+	c.eventually("the lag to shrink", func() bool { return lag() < backlog }) // a request may wait for 10 s
 }
