@@ -1,11 +1,15 @@
 package rebuild
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
@@ -178,4 +182,28 @@ func (c *cutting) Ranges(ctx context.Context, topics []string) ([]stream.Range, 
 		c.s.cut()
 	}
 	return ranges, err
+}
+
+// An old index that may not be removed stays, and does not hold up a rebuild that is
+// done.
+func TestAnOldIndexThatMayNotBeRemoved(t *testing.T) {
+	s := newStand(t)
+	s.setup()
+	s.index(t.Context(), s.client, s.post("a", 1))
+	refusing := s.connect(s.proxy(func(w http.ResponseWriter, r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err != nil || !strings.Contains(string(body), "remove_index") {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	}))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := s.rebuild(func(p *Parts, o *Options) { p.Client, o.Keep = refusing, 0 }).Run(ctx)
+	if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "remove the replaced index") {
+		t.Errorf("got %v", err)
+	}
+	s.right()
 }

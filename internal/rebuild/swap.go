@@ -165,7 +165,8 @@ func (b *Rebuild) count(ctx context.Context, name string) (visible, tombstones i
 // as the newest, though after a rollback it is not: it is the way back.
 func (b *Rebuild) clean(ctx context.Context) error {
 	for _, next := range b.nexts {
-		err := b.insist(ctx, "remove replaced indices", func() error { return b.cleanEntity(ctx, next) })
+		// Not insisted on: nothing is missing where an old index stays.
+		_, err := index.Patiently(ctx, func() (any, error) { return nil, b.cleanEntity(ctx, next) })
 		if err != nil {
 			return err
 		}
