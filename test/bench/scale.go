@@ -71,38 +71,60 @@ func (b *bench) runScale(ctx context.Context) (found scale, err error) {
 		return nil, err
 	}
 	defer s.stop()
-	type kind struct{ partitions, size int }
-	published := map[kind]load{}
+	published := map[string]load{} // by the workload's name
 	for _, v := range variants() {
-		topics, ok := published[kind{v.Partitions, v.Size}]
+		events := eventsOf(v, b.options.count)
+		w := workload{
+			name: fmt.Sprintf("scale-%d-%d-%d", v.Partitions, v.Size, events),
+			size: v.Size, partitions: v.Partitions, events: fresh,
+		}
+		topics, ok := published[w.name]
 		if !ok {
-			w := workload{name: fmt.Sprintf("scale-%d-%d", v.Partitions, v.Size), size: v.Size, partitions: v.Partitions, events: fresh}
-			if topics, err = b.publish(ctx, w, eventsOf(v, b.options.count)); err != nil {
+			if topics, err = b.publish(ctx, w, events); err != nil {
 				return found, fmt.Errorf("publish: %w", err)
 			}
-			published[kind{v.Partitions, v.Size}] = topics
+			published[w.name] = topics
 		}
-		one := scaled{variant: v, Events: topics.measured.events}
-		for range b.options.rounds {
-			run, err := b.scaleRun(ctx, v, topics.measured, s)
-			if err != nil {
-				return found, fmt.Errorf("%s: %w", v.Name, err)
-			}
-			b.say("%s: %.0f events/s, %.1f µs of CPU an event", v.Name, run.Rate, run.CPU)
-			one.Rounds = append(one.Rounds, run)
+		one, err := b.scaleRounds(ctx, v, topics.measured, s)
+		if err != nil {
+			return found, fmt.Errorf("%s: %w", v.Name, err)
 		}
-		found = append(found, one)
+		if len(one.Rounds) > 0 {
+			found = append(found, one)
+		}
 	}
 	return found, nil
 }
 
-// eventsOf is how many events a variant needs: more where workers come one after the
-// other, since the first begins at once; no more bytes where events are large.
+// eventsOf is how many events a variant needs: no more bytes where events are large;
+// many more where workers share them, since the first begins at once, and it takes
+// the group some seconds until the last one has its part.
 func eventsOf(v variant, count int) int {
-	if v.Partitions == usualPartitions && v.Size == usualSize {
-		return 3 * count
+	if v.Workers > 1 {
+		return 12 * count
 	}
-	return min(count, max(count*usualSize/v.Size, 5000))
+	return min(3*count, max(3*count*usualSize/v.Size, 5000))
+}
+
+// errTooFew is why a variant can't be measured with the events there are.
+var errTooFew = errors.New("all events were gone before all workers had a part of them: give a higher -count")
+
+// scaleRounds measures a variant in all its rounds, less those with too few events.
+func (b *bench) scaleRounds(ctx context.Context, v variant, topics filled, s *runningSink) (scaled, error) {
+	one := scaled{variant: v, Events: topics.events}
+	for range b.options.rounds {
+		run, err := b.scaleRun(ctx, v, topics, s)
+		switch {
+		case errors.Is(err, errTooFew):
+			b.say("%s: %s", v.Name, errTooFew)
+		case err != nil:
+			return one, err
+		default:
+			b.say("%s: %.0f events/s, %.1f µs of CPU an event", v.Name, run.Rate, run.CPU)
+			one.Rounds = append(one.Rounds, run)
+		}
+	}
+	return one, nil
 }
 
 func (b *bench) scaleRun(ctx context.Context, v variant, topics filled, s *runningSink) (run scaleRun, err error) {
@@ -144,7 +166,7 @@ func share(ctx context.Context, workers []*process.Process, events int) (run sca
 		return run, err
 	}
 	if len(samples) == 0 {
-		return run, fmt.Errorf("all %d events were gone before all workers had partitions: give a higher -count", events)
+		return run, errTooFew
 	}
 	from, to := samples[0], samples[0]
 	for _, one := range samples {
@@ -155,8 +177,9 @@ func share(ctx context.Context, workers []*process.Process, events int) (run sca
 			to = one
 		}
 	}
-	if run.Events = int(to.ended()) - int(from.ended()); run.Events <= 0 {
-		return run, fmt.Errorf("%d events are too few to measure: give a higher -count", events)
+	const enough = 10 // a tenth of the events
+	if run.Events = int(to.ended()) - int(from.ended()); run.Events < events/enough {
+		return run, errTooFew
 	}
 	run.workerRun = between(from, to, run.Events)
 	for _, p := range workers {
@@ -181,7 +204,7 @@ func (r scale) writeText(to io.Writer) error {
 	}
 	_ = table.Flush() // to memory
 	_, _ = fmt.Fprintf(&b, "\nWhere not said: 1 worker, %d partitions, batches of 1000, events of %d bytes.\n"+
-		"MiB: the peak of the worker with the highest. Medians of %d rounds.\n", usualPartitions, usualSize, len(r[0].Rounds))
+		"MiB: the peak of the worker with the highest. Medians of the rounds.\n", usualPartitions, usualSize)
 	_, err := io.WriteString(to, b.String())
 	return err
 }
