@@ -98,7 +98,7 @@ profile: build up ## where a worker's CPU and allocations go when only it limits
 	@eval "$$(scripts/stack env)" && go run ./test/bench -chapters stub -rounds 1 -profile bin/profile $(BENCH)
 
 bench-rebuild: build up ## what a rebuild costs beside reading the log, a plain _bulk, and the live path
-	@eval "$$(scripts/stack env)" && go run ./test/bench -rebuild -count 1000000 -budget 20m $(BENCH)
+	@eval "$$(scripts/stack env)" && go run ./test/bench -chapters rebuild -count 1000000 -budget 20m $(BENCH)
 
 backpressure: build up ## more than OpenSearch takes: memory, books, documents; PRESSURE="-help" shows what can be set
 	@eval "$$(scripts/stack env)" && go run ./test/pressure $(PRESSURE)
