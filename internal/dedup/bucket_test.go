@@ -100,6 +100,19 @@ func TestBucketsAboveLiveOn(t *testing.T) {
 	wantSeen(t, m, late, all(1, true))
 }
 
+// A bucket that Redis has evicted in the midst of a mark does not come back for ever.
+func TestEvictedBucketExpires(t *testing.T) {
+	m, _ := open(t, stack.Redis(t))
+	entry := fresh(stack.Name(t), 1)
+	key := bucketOf(&entry[0], 0).key()
+	if err := m.store.append(t.Context(), entry, []write{{key: key, entries: []int{0}}}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := m.store.client.TTL(t.Context(), key).Result(); err != nil || left < 55*time.Minute {
+		t.Errorf("TTL = %v, error %v; want an hour", left, err)
+	}
+}
+
 // The promise that sizing builds on, for every rate at which memory matters.
 func TestMemoryOfAnEntry(t *testing.T) {
 	for _, rate := range []int{10, 1000, 100_000} {

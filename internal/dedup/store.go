@@ -127,6 +127,7 @@ func (s *store) append(ctx context.Context, entries []Entry, writes []write) err
 				created[i] = p.SetNX(ctx, w.key, digests, s.ttl)
 			} else {
 				p.Append(ctx, w.key, string(digests))
+				p.PExpire(ctx, w.key, s.ttl) // it may have been evicted since its length was asked for
 			}
 		})
 		if err != nil {
