@@ -142,7 +142,11 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 	names := s.Kafka.FullTopics()
 	found, err := admin.GroupLag(ctx, s.Kafka.GroupID, append(names[:len(names):len(names)], s.Kafka.DLQTopic))
 	if err != nil {
-		return fmt.Errorf("ask Kafka at %s: %w", strings.Join(s.Kafka.Brokers, ","), err)
+		err = fmt.Errorf("ask Kafka at %s: %w", strings.Join(s.Kafka.Brokers, ","), err)
+		if len(found) == 0 {
+			return err
+		}
+		o.Problems = append(o.Problems, err.Error())
 	}
 	places := map[string]int{}
 	for i, name := range names {
@@ -164,7 +168,7 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 		}
 	}
 	for _, t := range o.Topics {
-		if len(t.Partitions) == 0 {
+		if len(t.Partitions) == 0 && err == nil {
 			o.Problems = append(o.Problems, fmt.Sprintf("topic %s does not exist; it is picked up when it appears (`indexer setup` creates it)", t.Topic))
 		}
 	}

@@ -170,7 +170,8 @@ type PartitionStatus struct {
 }
 
 // GroupLag returns the state of every partition of those of the topics that exist,
-// sorted. It needs no running member.
+// sorted. It needs no running member. Beside an error it returns those whose state
+// could be told all the same: a partition has none while its leader does not answer.
 func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]PartitionStatus, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -183,12 +184,19 @@ func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]
 	if err != nil {
 		return nil, a.connection.explain(err)
 	}
-	places, err := s.places(ctx, found, partitionsIn(found))
+	partitions := partitionsIn(found)
+	places, err := s.places(ctx, found, partitions)
 	if err != nil {
 		return nil, a.connection.explain(err)
 	}
 	all := make([]PartitionStatus, 0, len(places))
-	for id, at := range places {
+	var untold []error
+	for _, id := range partitions {
+		at, ok := places[id]
+		if !ok {
+			untold = append(untold, noLeader(id))
+			continue
+		}
 		from, _ := StartAt(id, at, group)
 		all = append(all, PartitionStatus{
 			Partition: id, TopicID: at.TopicID, Committed: at.Committed, Start: from.Offset, Low: at.Low, High: at.High,
@@ -196,7 +204,7 @@ func (a *Admin) GroupLag(ctx context.Context, group string, topics []string) ([]
 		})
 	}
 	slices.SortFunc(all, func(a, b PartitionStatus) int { return comparePartitions(a.Partition, b.Partition) })
-	return all, nil
+	return all, a.connection.explain(errors.Join(untold...))
 }
 
 // outside returns a scout for a group that it is no member of: its consumer never

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/search-indexer/search-indexer/internal/record"
 )
 
 // connection remembers why a client last failed to connect. The errors of its
@@ -52,6 +54,10 @@ func Passes(err error) bool { return isUnanswered(err) }
 // errNoLeader is the trouble of a partition whose offsets nobody tells, as while its
 // leader changes.
 var errNoLeader = errors.New("its leader does not answer")
+
+func noLeader(p record.Partition) error {
+	return fmt.Errorf("look up the offsets of %s: %w", p, errNoLeader)
+}
 
 func isUnanswered(err error) bool {
 	var e kafka.Error

@@ -71,7 +71,7 @@ func NewConsumer(cfg Config, log zerolog.Logger) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.client, c.scout = client, scout{admin: admin, member: client, group: cfg.GroupID, patience: memberPatience}
+	c.client, c.scout = client, scout{admin: admin, member: client, group: cfg.GroupID, patience: answerPatience}
 	// A client that replaces this one has to log in with the password of then.
 	c.login = newLogin(cfg, func(username, password string) error { return c.client.SetSaslCredentials(username, password) })
 	c.closing, c.close = context.WithCancel(context.Background())

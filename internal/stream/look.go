@@ -97,9 +97,6 @@ func (c *Consumer) look(ctx context.Context) findings {
 // lookForEnds asks how far the owned logs go: of a paused one the client hears
 // nothing. It is for lag alone, so an answer that does not come is no trouble.
 func (c *Consumer) lookForEnds(ctx context.Context, f *findings) {
-	const patience = 3 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	c.mu.Lock()
 	f.owned = maps.Clone(c.owned)
 	c.mu.Unlock()

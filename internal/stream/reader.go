@@ -83,7 +83,7 @@ func (a *Admin) ranges(ctx context.Context, topics []string) ([]Range, error) {
 		from, hasLow := low[p]
 		to, hasHigh := high[p]
 		if !hasLow || !hasHigh {
-			return nil, fmt.Errorf("look up the offsets of %s: %w", p, errNoLeader)
+			return nil, noLeader(p)
 		}
 		ranges = append(ranges, Range{Partition: p, TopicID: found[p.Topic].id, From: from, To: to})
 	}

@@ -36,9 +36,10 @@ type scout struct {
 	patience time.Duration // how long to wait for committed offsets; the end of ctx does not end it
 }
 
-// memberPatience is how long a worker waits for the group's committed offsets: it
-// asks again soon.
-const memberPatience = 3 * time.Second
+// answerPatience bounds each question for offsets. A broker that does not answer holds
+// up the partitions that it leads, and the questions that come next must have time left
+// to tell of all others.
+const answerPatience = 3 * time.Second
 
 // topics returns those of the named topics that exist. Beside an error it
 // returns what could be told all the same.
@@ -129,21 +130,25 @@ func (s scout) places(ctx context.Context, topics map[string]topic, partitions [
 	return found, nil
 }
 
-// offsets lists one end of the partitions' logs. Unless options say
-// otherwise, the last offset counts records of open transactions, as a committed one
-// may lie behind them.
+// offsets lists one end of the partitions' logs, or where a time begins in them (-1 for
+// one that comes after the last record). Partitions whose leader does not tell in time
+// are left out. Unless options say otherwise, the last offset counts records of open
+// transactions, as a committed one may lie behind them.
 func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, end kafka.OffsetSpec, options ...kafka.ListOffsetsAdminOption) (map[record.Partition]int64, error) {
 	asked := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(partitions))
 	for _, p := range partitions {
 		asked[p] = end
 	}
-	answer, err := s.admin.ListOffsets(ctx, asked, append(options, requestTimeout(ctx))...)
+	timeout := kafka.SetAdminRequestTimeout(min(timeLeft(ctx), answerPatience))
+	answer, err := s.admin.ListOffsets(ctx, asked, append(options, timeout)...)
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[record.Partition]int64, len(partitions))
 	for p, info := range answer.ResultInfos {
-		if info.Error.Code() == kafka.ErrNoError {
+		// An offset that a broker did not tell in time comes as invalid, without an error
+		// (librdkafka 2.15).
+		if info.Error.Code() == kafka.ErrNoError && info.Offset != kafka.OffsetInvalid {
 			found[partitionOf(p)] = int64(info.Offset)
 		}
 	}
@@ -176,11 +181,16 @@ func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition)
 
 // requestTimeout bounds a request as ctx does: the client's own bound is 60 s.
 func requestTimeout(ctx context.Context) kafka.AdminOptionRequestTimeout {
+	return kafka.SetAdminRequestTimeout(timeLeft(ctx))
+}
+
+// timeLeft is at least 1 ms, as the client refuses less.
+func timeLeft(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return kafka.SetAdminRequestTimeout(lookTimeout)
+		return lookTimeout
 	}
-	return kafka.SetAdminRequestTimeout(max(time.Until(deadline), time.Millisecond))
+	return max(time.Until(deadline), time.Millisecond)
 }
 
 const lookTimeout = 10 * time.Second
