@@ -82,8 +82,8 @@ func (m *Machine) Snapshot() Snapshot {
 		Rebalances: m.books.rebalances, Writes: len(m.writes),
 	}
 	for _, l := range m.lanes {
-		if l.stalled != "" {
-			s.Stalled = append(s.Stalled, Stall{l.entity, l.stalled})
+		if l.told.reason != "" {
+			s.Stalled = append(s.Stalled, Stall{l.entity, l.told.reason})
 		}
 	}
 	for key, n := range m.books.outcomes {

@@ -41,8 +41,7 @@ func (b *bundle) pack() {
 	}
 	b.packed, b.state = b.state.Pack(), document.State{}
 	for _, it := range b.items {
-		it.contents = nil
-		it.weigh(0)
+		it.letGo()
 	}
 }
 
@@ -187,16 +186,25 @@ func (w *waiting) putBack(b bundle) {
 	w.bundles = slices.Insert(w.bundles, 0, b)
 }
 
-// split lets each event of b wait on its own.
+// split lets each event of b wait on its own, where its record is in memory. The
+// others wait behind these as they are: in the state of all, which is tried again then.
 func (w *waiting) split(b bundle) {
 	singles := make([]bundle, 0, len(b.items)+len(w.bundles))
+	var rest []*item
 	for _, it := range b.items {
-		if it.ended {
-			continue
+		switch {
+		case it.ended:
+		case it.contents == nil:
+			rest = append(rest, it)
+		default:
+			single := bundle{state: it.contents.change.State, items: []*item{it}, alone: true}
+			single.weigh()
+			singles = append(singles, single)
 		}
-		single := bundle{state: it.contents.change.State, items: []*item{it}, alone: true}
-		single.weigh()
-		singles = append(singles, single)
+	}
+	if b.items = rest; len(rest) > 0 {
+		b.weigh()
+		singles = append(singles, b)
 	}
 	w.bundles = append(singles, w.bundles...)
 }

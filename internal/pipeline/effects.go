@@ -45,12 +45,12 @@ type (
 		Outcomes []Outcome
 	}
 	// Recalled answers Recall: the records that are still there, and what decoding
-	// found out of each; or why they can't be read at the moment.
+	// found out of each; and of which partitions not all could be read at the moment.
 	Recalled struct {
 		Recall  uint64
 		Records []record.Record
 		Results []Preparation
-		Err     error
+		Unread  []record.Partition
 	}
 	// Delivered answers SendLetter. A nil error means that the broker has it.
 	Delivered struct {
@@ -128,7 +128,7 @@ type (
 	}
 	// Resume undoes Pause.
 	Resume struct{ Partition record.Partition }
-	// Stalled says that the index of an entity takes nothing at the moment. It
+	// Stalled says that the index of an entity has taken nothing for a second. It
 	// comes once, and again when the reason changes.
 	Stalled struct {
 		Entity        document.Entity
@@ -191,7 +191,7 @@ const (
 	Stale     Result = "stale"     // the index already knew as much or more
 	Duplicate Result = "duplicate" // the same change is known to be in the index
 	Dead      Result = "dead"      // its dead letter is acknowledged
-	Abandoned Result = "abandoned" // left to the partition's next owner
+	Abandoned Result = "abandoned" // not ended here, and not committed: left to the partition's next owner
 )
 
 // Results returns every Result.

@@ -22,7 +22,9 @@ func TestAFloodOfRefusalsHoldsTheLane(t *testing.T) {
 	letters, stalls := 0, 0
 	for range 6 { // requests
 		if len(pending) == 0 {
-			pending = all[Write](b.wait(11 * time.Second))
+			effects := b.wait(11 * time.Second)
+			pending = all[Write](effects)
+			stalls += len(all[Stalled](effects))
 		}
 		w := pending[0]
 		pending = pending[1:]
@@ -32,7 +34,6 @@ func TestAFloodOfRefusalsHoldsTheLane(t *testing.T) {
 		}
 		effects := b.answer(w, outcomes...)
 		letters += len(all[SendLetter](effects))
-		stalls += len(all[Stalled](effects))
 		pending = append(pending, all[Write](effects)...)
 	}
 	if letters != 10 || stalls != 1 {

@@ -27,6 +27,7 @@ type item struct {
 	lane      *lane    // nil while its entity is not known
 	digest    [16]byte // of its change
 	size      int32    // bytes that it keeps in memory, on the books of its partition
+	packed    int32    // bytes of its contents, once they were let go
 	ended     bool
 	// contents are there until the item waits in a backlog, and again where the
 	// record is needed once more and was read again.
@@ -41,6 +42,7 @@ type contents struct {
 	event  handlers.Event
 	change handlers.Change
 	write  uint64 // the last one that it was in
+	reread bool   // they were let go and read again
 	size   int
 }
 
@@ -68,6 +70,15 @@ func (it *item) weigh(document int) {
 	}
 	it.part.bytes += size - int(it.size)
 	it.size = int32(size) //nolint:gosec // a record has at most 100 MB
+}
+
+// letGo keeps no more of the record than its place.
+func (it *item) letGo() {
+	if it.contents != nil {
+		it.packed = int32(it.contents.size) //nolint:gosec // a record has at most 100 MB
+		it.contents = nil
+	}
+	it.weigh(0)
 }
 
 // place is the record without what was in it.

@@ -16,11 +16,15 @@ type lane struct {
 	writes int // bulk requests under way
 
 	guard     guard
-	failures  int // bulk requests in a row that came back without one document taken
-	stalled   string
+	failures  int   // bulk requests in a row that came back without one document taken
+	stalled   fault // of the last of these; of none where OpenSearch takes documents
 	stalledAt time.Time
+	told      fault // what the outside was told of, once it had lasted
 	holdUntil time.Time
 }
+
+// fault is why OpenSearch took nothing of a request.
+type fault struct{ reason, words string }
 
 // write is one bulk request under way.
 type write struct {
@@ -55,7 +59,7 @@ func (l *lane) open() (at time.Time, ok bool) {
 
 // takesNothing reports whether the lane's index has taken nothing for a while.
 func (l *lane) takesNothing(now time.Time) bool {
-	return l.stalled != "" && now.Sub(l.stalledAt) > checkEvery
+	return l.failures > 0 && now.Sub(l.stalledAt) > checkEvery
 }
 
 // dueAt returns when the lane's next request is to be sent: at once where it is
@@ -105,32 +109,41 @@ func (m *Machine) pump(now time.Time) {
 // trouble of single documents, and holds the lane's further requests back. A
 // conflict is no trouble: another worker was at the same document.
 func (m *Machine) judge(now time.Time, l *lane, outcomes []Outcome) {
-	reason, words, taken := "", "", false
+	why, taken := fault{}, false
 	for _, out := range outcomes {
 		if l.guard.tripped && out.Reason == ReasonFlood {
-			reason, words, taken = out.Reason, out.Words, false
+			why, taken = fault{out.Reason, out.Words}, false
 			break
 		}
 		if out.Result != index.Retry || out.Reason == index.ReasonConflict {
 			taken = true
 			break
 		}
-		reason, words = out.Reason, out.Words
+		why = fault{out.Reason, out.Words}
 	}
 	if taken {
-		if l.stalled != "" {
+		if l.told.reason != "" {
 			m.do(Recovered{Entity: l.entity, After: now.Sub(l.stalledAt)})
 		}
-		l.failures, l.stalled, l.holdUntil = 0, "", time.Time{}
+		l.failures, l.told, l.holdUntil = 0, fault{}, time.Time{}
 		return
+	}
+	if l.failures == 0 {
+		l.stalledAt = now
 	}
 	l.holdUntil = now.Add(m.backoff(l.failures))
 	l.failures++
-	if reason != l.stalled {
-		if l.stalled == "" {
-			l.stalledAt = now
+	l.stalled = why
+}
+
+// tellStalls says of each lane whose index takes nothing why that is, once for each
+// reason. A request that fails among others that are taken is no stall: OpenSearch that
+// is overloaded would be called stalled and recovered several times a second.
+func (m *Machine) tellStalls(now time.Time) {
+	for _, l := range m.lanes {
+		if l.takesNothing(now) && l.told.reason != l.stalled.reason {
+			l.told = l.stalled
+			m.do(Stalled{Entity: l.entity, Reason: l.told.reason, Words: l.told.words})
 		}
-		l.stalled = reason
-		m.do(Stalled{Entity: l.entity, Reason: reason, Words: words})
 	}
 }

@@ -103,6 +103,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	}
 	m.timers.fire(now)
 	m.pump(now)
+	m.tellStalls(now)
 	m.checkStuck(now)
 	m.handOver(now)
 	m.commit(now)

@@ -24,6 +24,7 @@ type bench struct {
 	now   time.Time
 	ended []string // "offset result", in order
 	next  int64    // offset of the next record
+	bad   int64    // offset of one whose event has a field "poison"; 0 for none
 }
 
 func newBench(t *testing.T) *bench {
@@ -77,7 +78,11 @@ func (b *bench) receive(ids ...string) []Effect {
 
 // change returns a record of a good change of that id, and what decoding finds.
 func (b *bench) change(id string, offset int64) (record.Record, Preparation) {
-	state := document.Upsert(document.UpsertOrder(offset, 1, 1), []document.Field{{Name: "n", Value: fmt.Appendf(nil, "%d", offset)}})
+	fields := []document.Field{{Name: "n", Value: fmt.Appendf(nil, "%d", offset)}}
+	if b.bad == offset && offset != 0 {
+		fields = append(fields, document.Field{Name: "poison", Value: []byte("1")})
+	}
+	state := document.Upsert(document.UpsertOrder(offset, 1, 1), fields)
 	return record.Record{Partition: tp, Offset: offset, Value: []byte(id), Timestamp: 1}, Preparation{Change: handlers.Change{
 		Key: document.Key{Entity: document.Post, ID: id}, State: state, Digest: [16]byte{byte(offset)},
 	}}
@@ -189,14 +194,16 @@ func TestWhenNothingIsTakenEverythingHolds(t *testing.T) {
 	b := newBench(t)
 	b.receive("a", "b")
 	retry := index.Outcome{Result: index.Retry, Reason: "network", Words: "refused"}
-	effects := b.answer(only[Write](b, b.wait(time.Second)), retry, retry)
-	if s := only[Stalled](b, effects); s.Reason != "network" || s.Words != "refused" {
-		t.Errorf("stalled: %+v", s)
-	}
+	b.answer(only[Write](b, b.wait(time.Second)), retry, retry)
 	b.receive("c")
 	if got := all[Write](b.wait(10 * time.Millisecond)); got != nil {
 		t.Fatalf("wrote during the hold: %v", got)
 	}
+	effects := b.wait(2 * time.Second)
+	if s := only[Stalled](b, effects); s.Reason != "network" || s.Words != "refused" {
+		t.Errorf("stalled: %+v", s)
+	}
+	b.answer(only[Write](b, effects), retry, retry, retry)
 	for range 5 {
 		effects = b.answer(only[Write](b, b.wait(11*time.Second)), retry, retry, retry)
 		if got := all[Stalled](effects); got != nil {
@@ -206,6 +213,22 @@ func TestWhenNothingIsTakenEverythingHolds(t *testing.T) {
 	effects = b.answer(only[Write](b, b.wait(11*time.Second)), result(index.Written), result(index.Written), result(index.Written))
 	only[Recovered](b, effects)
 	b.wantEnded("0 indexed", "1 indexed", "2 indexed")
+}
+
+// An index that takes some requests and not others is slow, not stalled.
+func TestARequestThatFailsAmongOthersIsNoStall(t *testing.T) {
+	b := newBench(t)
+	retry := index.Outcome{Result: index.Retry, Reason: index.ReasonThrottled}
+	for range 10 {
+		b.receive("a")
+		var effects []Effect
+		for _, out := range []index.Outcome{retry, result(index.Written)} {
+			effects = append(effects, b.answer(only[Write](b, b.wait(200*time.Millisecond)), out)...)
+		}
+		if len(all[Stalled](effects))+len(all[Recovered](effects)) > 0 {
+			t.Fatalf("told of a stall: %v", effects)
+		}
+	}
 }
 
 func TestARefusedJoinIsTriedEventByEvent(t *testing.T) {
@@ -363,10 +386,12 @@ func TestTroubleOfOneIndexHoldsUpNoOther(t *testing.T) {
 	}
 	b.receive("a")
 	retry := index.Outcome{Result: index.Retry, Reason: "blocked"}
-	stalled := only[Stalled](b, b.answer(only[Write](b, b.wait(time.Second)), retry))
-	if stalled.Entity != document.Post {
+	b.answer(only[Write](b, b.wait(time.Second)), retry)
+	effects := b.wait(2 * time.Second)
+	if stalled := only[Stalled](b, effects); stalled.Entity != document.Post {
 		t.Errorf("stalled: %+v", stalled)
 	}
+	b.answer(only[Write](b, effects), retry)
 	for range 3 {
 		artist()
 		var posts, artists []Write
@@ -389,7 +414,7 @@ func TestTroubleOfOneIndexHoldsUpNoOther(t *testing.T) {
 		}
 	}
 	b.wantEnded("1 indexed", "2 indexed", "3 indexed")
-	effects := b.answer(only[Write](b, b.wait(time.Minute)), result(index.Written))
+	effects = b.answer(only[Write](b, b.wait(time.Minute)), result(index.Written))
 	only[Recovered](b, effects)
 	b.wantEnded("0 indexed")
 }

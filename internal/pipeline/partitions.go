@@ -15,6 +15,7 @@ type partition struct {
 	tracker tracker
 	flying  int  // items that have not ended
 	bytes   int  // that these keep in memory
+	reread  int  // of these, in records that were let go and read again
 	leaving bool // being handed over
 
 	stuck   string // why an operator must act before it is read
@@ -115,6 +116,9 @@ func (m *Machine) close(it *item, result Result, reason string) {
 		m.books.dead[reason]++
 	}
 	if c := it.contents; c != nil {
+		if c.reread {
+			it.part.reread -= c.size
+		}
 		e.Record, e.Event, e.Write = &c.record, c.event, c.write
 	} else {
 		m.place = it.place()

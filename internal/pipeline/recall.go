@@ -13,12 +13,16 @@ import (
 // its place in the log. Where OpenSearch refuses that state, each of its events is
 // tried on its own, and who is refused then becomes a letter: for that the records
 // are read again.
+//
+// A document may have more events than there is memory for. So they are read again in
+// parts: what was read is tried, the rest waits behind it in the state that was
+// refused, and is tried, refused and read in its turn.
 
 // Log reads records again. It is safe for concurrent use.
 type Log interface {
 	// Fetch returns the records at the given offsets; those that the log no longer
-	// has are left out.
-	Fetch(ctx context.Context, offsets map[record.Partition][]int64) ([]record.Record, error)
+	// has are left out. Of unread partitions not all could be read at the moment.
+	Fetch(ctx context.Context, offsets map[record.Partition][]int64) (found []record.Record, unread []record.Partition)
 }
 
 type place struct {
@@ -26,11 +30,12 @@ type place struct {
 	offset int64
 }
 
-// recall is the refused bundles of one request whose records are being read again.
-// Each stays the first of its document, which waits for it.
+// recall is refused bundles whose records are being read again. Each stays the first
+// of its document, which waits for it.
 type recall struct {
 	lane    *lane
 	refused []refusal
+	asked   []*item // of these bundles, those whose records are being read
 	try     int
 }
 
@@ -51,10 +56,11 @@ func (m *Machine) refuse(w *waiting, b bundle, out Outcome) {
 	}
 }
 
-// lacks reports whether records of b have to be read again before it can be refused.
-func (b *bundle) lacks() bool {
-	return slices.ContainsFunc(b.items, func(it *item) bool { return it.contents == nil && !it.ended })
-}
+// lacks reports whether the record has to be read again before the event can be tried
+// or buried.
+func (it *item) lacks() bool { return it.contents == nil && !it.ended }
+
+func (b *bundle) lacks() bool { return slices.ContainsFunc(b.items, (*item).lacks) }
 
 // setAside has a refused document wait for its records.
 func (r *recall) setAside(w *waiting, b bundle, out Outcome) {
@@ -64,79 +70,101 @@ func (r *recall) setAside(w *waiting, b bundle, out Outcome) {
 	r.refused = append(r.refused, refusal{w, out})
 }
 
-// offsets returns where the records lie that are still needed.
-func (r *recall) offsets() map[record.Partition][]int64 {
+// ask has records read, as many as there is room for: up to BATCH_MAX_BYTES of a
+// document, and in all as much as bulk requests may hold.
+func (m *Machine) ask(r *recall) {
+	room := m.cfg.Concurrency * m.cfg.MaxBytes
+	for _, part := range m.owned {
+		room -= part.reread
+	}
+	r.asked = nil
 	offsets := map[record.Partition][]int64{}
 	for _, refused := range r.refused {
+		if room < m.cfg.MaxBytes {
+			break
+		}
+		left := m.cfg.MaxBytes
 		for _, it := range refused.w.bundles[0].items {
-			if it.contents == nil && !it.ended {
+			if left <= 0 {
+				break
+			}
+			if it.lacks() {
+				r.asked = append(r.asked, it)
 				offsets[it.part.name] = append(offsets[it.part.name], it.offset)
+				left -= int(it.packed)
 			}
 		}
+		room -= m.cfg.MaxBytes - left
 	}
-	return offsets
+	id := m.id()
+	m.recalls[id] = r
+	m.do(Recall{ID: id, Offsets: offsets})
 }
 
-// ask has the records read, where there are any to read.
-func (m *Machine) ask(r recall) {
-	if len(r.refused) > 0 {
-		id := m.id()
-		m.recalls[id] = &r
-		m.do(Recall{ID: id, Offsets: r.offsets()})
-	}
-}
-
-// recalled goes on with what was refused.
+// recalled goes on with the documents of which something was read, or nothing is left
+// to be read. The others are asked for again in a while.
 func (m *Machine) recalled(now time.Time, in Recalled) {
 	r := m.recalls[in.Recall]
 	delete(m.recalls, in.Recall)
-	if in.Err != nil {
-		m.timers.add(now.Add(m.backoff(r.try)), func() { m.ask(*r) })
-		r.try++
+	m.restore(r.asked, in)
+	waiting := r.refused
+	r.refused, r.asked = nil, nil
+	for _, refused := range waiting {
+		w := refused.w
+		items := w.bundles[0].items
+		if w.bundles[0].lacks() && !slices.ContainsFunc(items, func(it *item) bool { return it.contents != nil }) {
+			r.refused = append(r.refused, refused)
+			continue
+		}
+		w.delayed = false
+		m.refuse(w, w.next(), refused.out)
+		r.lane.enqueue(w)
+		r.lane.forget(w)
+	}
+	if len(r.refused) == 0 {
 		return
 	}
+	if len(r.refused) < len(waiting) {
+		r.try = 0
+	}
+	m.timers.add(now.Add(m.backoff(r.try)), func() { m.ask(r) })
+	r.try++
+}
+
+// restore gives items their contents back. One whose record is no more, or another
+// one, can be neither tried nor buried: it is abandoned at once, its offset stays
+// uncommitted, and its partition stops there, loudly, as one does whose next record is
+// lost.
+func (m *Machine) restore(items []*item, in Recalled) {
 	found := make(map[place]*contents, len(in.Records))
 	for i := range in.Records {
 		c := newContents(&in.Records[i])
 		c.decoded(&in.Results[i])
+		c.reread = true
 		found[place{c.record.Partition, c.record.Offset}] = c
 	}
-	for _, refused := range r.refused {
-		w := refused.w
-		b := w.next()
-		b.items = slices.DeleteFunc(b.items, func(it *item) bool { return !m.restore(it, found) })
-		w.delayed = false
-		m.refuse(w, b, refused.out)
-		r.lane.enqueue(w)
-		r.lane.forget(w)
+	for _, it := range items {
+		c := found[place{it.part.name, it.offset}]
+		switch {
+		case it.ended:
+		case c != nil && c.change.Digest == it.digest:
+			it.contents = c
+			it.part.reread += c.size
+			it.weigh(0)
+		case c != nil || !slices.Contains(in.Unread, it.part.name):
+			m.close(it, Abandoned, "")
+			it.part.stuck = fmt.Sprintf("offset %d is no longer in the log, and OpenSearch refuses what it said", it.offset)
+			m.pauseOrResume(it.part)
+		}
 	}
-}
-
-// restore gives an item its contents back. Where the log has no record at its place,
-// or another one, it reports false: that can be neither tried nor buried, so its
-// partition stops there, loudly, as one does whose next record is lost.
-func (m *Machine) restore(it *item, found map[place]*contents) bool {
-	if it.contents != nil {
-		return true
-	}
-	c := found[place{it.part.name, it.offset}]
-	if c != nil && c.change.Digest == it.digest {
-		it.contents = c
-		it.weigh(0)
-		return true
-	}
-	it.weigh(0)
-	it.part.stuck = fmt.Sprintf("offset %d is no longer in the log, and OpenSearch refuses what it said", it.offset)
-	m.pauseOrResume(it.part)
-	return false
 }
 
 // Recall reads records again and decodes them.
 func (j Jobs) Recall(ctx context.Context, e Recall) Recalled {
-	records, err := j.Reread.Fetch(ctx, e.Offsets)
+	records, unread := j.Reread.Fetch(ctx, e.Offsets)
 	results := make([]Preparation, len(records))
 	for i := range records {
 		results[i].Event, results[i].Change, results[i].Rejection = j.Decoder.Decode(&records[i])
 	}
-	return Recalled{Recall: e.ID, Records: records, Results: results, Err: err}
+	return Recalled{Recall: e.ID, Records: records, Results: results, Unread: unread}
 }

@@ -1,10 +1,11 @@
 package pipeline
 
 import (
-	"errors"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
 )
@@ -70,7 +71,7 @@ func TestARefusedBacklogIsReadAgainAndTriedEventByEvent(t *testing.T) {
 func TestWhatIsAbandonedIsNotReadAgain(t *testing.T) {
 	b := newBench(t)
 	r := b.recallOne()
-	b.step(Recalled{Recall: r.ID, Err: errors.New("no broker")})
+	b.step(Recalled{Recall: r.ID, Unread: []record.Partition{tp}})
 	b.step(Lose{Partitions: []record.Partition{tp}})
 	b.step(Assign{Partitions: []Start{{Partition: tp, Offset: 10}}})
 	b.next = 10
@@ -88,7 +89,7 @@ func TestWhatIsAbandonedIsNotReadAgain(t *testing.T) {
 }
 
 // What the log no longer has can be neither tried nor buried: it stays uncommitted and
-// its partition stops, while its neighbours in the write go on.
+// its partition stops, while its neighbours in the write go on. No handover waits for it.
 func TestARecordThatIsGoneStopsItsPartition(t *testing.T) {
 	b := newBench(t)
 	r := b.recallOne()
@@ -98,8 +99,81 @@ func TestARecordThatIsGoneStopsItsPartition(t *testing.T) {
 	}
 	effects = append(effects, b.wait(2*time.Second)...)
 	b.answer(only[Write](b, effects), result(index.Written))
-	b.wantEnded("11 indexed")
-	if s := b.m.Snapshot(); s.Partitions[0].Next != 10 || s.InFlight != 1 {
+	b.wantEnded("10 abandoned", "11 indexed")
+	if s := b.m.Snapshot(); s.Partitions[0].Next != 10 || s.InFlight != 0 || s.Partitions[0].Paused == "" {
 		t.Fatalf("%+v", s)
+	}
+	effects = append(b.step(Committed{}), b.step(Release{Partitions: []record.Partition{tp}})...)
+	if got := only[Commit](b, effects).Next[tp]; got != 10 {
+		t.Errorf("hands over at %d", got)
+	}
+	only[Released](b, b.step(Committed{}))
+}
+
+// What could be read is tried meanwhile; what could not be is asked for again.
+func TestWhatCanNotBeReadAtTheMomentWaits(t *testing.T) {
+	b := newBench(t)
+	r := b.recallOne()
+	some := b.recalled(r, 11)
+	some.Unread = []record.Partition{tp}
+	effects := append(b.step(some), b.wait(time.Second)...)
+	effects = b.answer(only[Write](b, effects), result(index.Written))
+	b.wantEnded("11 indexed")
+
+	effects = append(effects, b.wait(time.Second)...)
+	r = only[Recall](b, b.answer(only[Write](b, effects), refusedWrite))
+	if got := r.Offsets[tp]; len(got) != 1 || got[0] != 10 {
+		t.Fatalf("reads %v again", r.Offsets)
+	}
+	if got := b.step(Recalled{Recall: r.ID, Unread: []record.Partition{tp}}); len(got) > 0 {
+		t.Fatalf("no pause before it is asked for again: %v", got)
+	}
+	r = only[Recall](b, b.wait(time.Second))
+	effects = append(b.step(b.recalled(r, 10)), b.wait(time.Second)...)
+	letter := only[SendLetter](b, b.answer(only[Write](b, effects), refusedWrite))
+	b.step(Delivered{Letter: letter.ID})
+	b.wantEnded("10 dead")
+}
+
+// However many events a refused document has, few of their records are in memory at a
+// time, and all of its events are tried.
+func TestAHotDocumentIsReadAgainInParts(t *testing.T) {
+	const events = 500
+	b := newBench(t)
+	b.bad = 300
+	b.m.cfg.MaxEvents, b.m.cfg.Concurrency = 1, 0
+	ids := []string{"first"}
+	for range events {
+		ids = append(ids, "hot")
+	}
+	b.receive(ids...)
+	packed := b.m.Snapshot().Bytes
+	b.m.cfg.Concurrency, b.m.cfg.MaxBytes = 2, 20<<10
+	most, recalls := 0, 0
+	var letter *record.Record
+	for queue := b.wait(time.Second); len(queue) > 0; queue = append(queue[1:], b.wait(time.Second)...) {
+		var effects []Effect
+		switch e := queue[0].(type) {
+		case Write:
+			out := result(index.Written)
+			if slices.ContainsFunc(e.Actions[0].State.Fields, func(f document.Field) bool { return f.Name == "poison" }) {
+				out = refusedWrite
+			}
+			effects = b.answer(e, out)
+		case Recall:
+			recalls++
+			effects = b.step(b.recalled(e, e.Offsets[tp]...))
+			most = max(most, b.m.Snapshot().Bytes)
+		case SendLetter:
+			letter = e.Letter.Record
+			effects = b.step(Delivered{Letter: e.ID})
+		}
+		queue = append(queue, effects...)
+	}
+	if bound := packed + 3*b.m.cfg.MaxBytes; most > bound {
+		t.Errorf("%d bytes in memory, want at most %d", most, bound)
+	}
+	if len(b.ended) != events+1 || letter == nil || letter.Offset != b.bad || recalls < 10 {
+		t.Errorf("%d ended, letter of %v, %d recalls", len(b.ended), letter, recalls)
 	}
 }

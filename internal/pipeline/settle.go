@@ -14,7 +14,7 @@ func (m *Machine) written(now time.Time, in Written) {
 	l.guard.watch(m.cfg.Guard, in.Outcomes)
 	m.judge(now, l, in.Outcomes)
 	var marks []MarkEntry
-	again := recall{lane: l}
+	again := &recall{lane: l}
 	for i, w := range batch {
 		b := w.sent()
 		for _, it := range b.items {
@@ -43,7 +43,9 @@ func (m *Machine) written(now time.Time, in Written) {
 		l.enqueue(w)
 		l.forget(w)
 	}
-	m.ask(again)
+	if len(again.refused) > 0 {
+		m.ask(again)
+	}
 	if len(marks) > 0 {
 		m.do(Mark{Marks: marks})
 	}

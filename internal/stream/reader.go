@@ -65,79 +65,73 @@ func (a *Admin) ranges(ctx context.Context, topics []string) ([]Range, error) {
 	if err != nil {
 		return nil, err
 	}
-	partitions := partitionsIn(found)
-	if len(partitions) == 0 {
-		return nil, nil
-	}
-	asked := topicPartitions(partitions)
-	low, err := s.offsets(ctx, asked, kafka.EarliestOffsetSpec)
+	ranges, untold, err := s.logs(ctx, found, partitionsIn(found))
 	if err != nil {
-		return nil, fmt.Errorf("look up the first offsets: %w", err)
+		return nil, err
 	}
-	high, err := s.offsets(ctx, asked, kafka.LatestOffsetSpec, kafka.SetAdminIsolationLevel(kafka.IsolationLevelReadCommitted))
-	if err != nil {
-		return nil, fmt.Errorf("look up the last offsets: %w", err)
-	}
-	ranges := make([]Range, 0, len(asked))
-	for _, p := range partitions {
-		from, hasLow := low[p]
-		to, hasHigh := high[p]
-		if !hasLow || !hasHigh {
-			return nil, noLeader(p)
-		}
-		ranges = append(ranges, Range{Partition: p, TopicID: found[p.Topic].id, From: from, To: to})
+	if len(untold) > 0 {
+		return nil, noLeader(untold[0])
 	}
 	slices.SortFunc(ranges, func(a, b Range) int { return comparePartitions(a.Partition, b.Partition) })
 	return ranges, nil
 }
 
 // Read hands every record of the ranges to fn, those of a partition in offset order,
-// partitions in turns, all from one goroutine. Give each partition at most once. It
-// returns nil when all have been read to their To; fn's error at once; ctx's error
-// when ctx ends; or why the log can't be read to there. Brokers that don't answer
-// are waited for.
+// partitions in turns, all from one goroutine. Several ranges of a partition must not
+// overlap, and come in their order. It returns nil when all have been read to their
+// To; fn's error at once; ctx's error when ctx ends; or why the log can't be read to
+// there. Brokers that don't answer are waited for.
 //
 // A record keeps its bytes and may be kept. Offsets may have holes: markers of
 // transactions and what compaction has removed.
 func (r *Reader) Read(ctx context.Context, ranges []Range, fn func(record.Record) error) error {
-	left := make(map[record.Partition]int64, len(ranges)) // where each ends
+	_, err := r.read(ctx, ranges, fn)
+	return err
+}
+
+// read is Read. Beside an error it returns what is left to be read.
+func (r *Reader) read(ctx context.Context, ranges []Range, fn func(record.Record) error) (left map[record.Partition][]Range, err error) {
+	left = map[record.Partition][]Range{}
 	var from []kafka.TopicPartition
 	for _, stretch := range ranges {
-		if stretch.From < stretch.To {
-			left[stretch.Partition] = stretch.To
+		if stretch.From >= stretch.To {
+			continue
+		}
+		if left[stretch.Partition] == nil {
 			from = append(from, topicPartition(stretch.Partition, stretch.From))
 		}
+		left[stretch.Partition] = append(left[stretch.Partition], stretch)
 	}
 	if len(left) == 0 {
-		return nil
+		return nil, nil
 	}
 	properties := r.cfg.consumerProperties() // an assignment needs a group.id too (librdkafka 2.15)
 	properties["go.logs.channel.enable"] = true
 	client, err := kafka.NewConsumer(&properties)
 	if err != nil {
-		return fmt.Errorf("make Kafka consumer: %w", err)
+		return left, fmt.Errorf("make Kafka consumer: %w", err)
 	}
 	p := pass{client: client, left: left, fn: fn, log: r.log, connection: &connection{}}
 	defer closeAside(client, &r.closing)
 	r.closing.Go(func() { forwardLogs(client.Logs(), r.log, p.connection) })
 	if err := client.IncrementalAssign(from); err != nil {
-		return fmt.Errorf("assign partitions: %w", err)
+		return left, fmt.Errorf("assign partitions: %w", err)
 	}
 	for len(left) > 0 {
 		if err := ctx.Err(); err != nil {
-			return err
+			return left, err
 		}
 		if err := p.turn(); err != nil {
-			return err
+			return left, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // pass is one Read under way.
 type pass struct {
 	client *kafka.Consumer
-	left   map[record.Partition]int64
+	left   map[record.Partition][]Range // the first of each is being read
 	fn     func(record.Record) error
 	log    zerolog.Logger
 	silent bool // it has been logged that no broker answers
@@ -160,9 +154,9 @@ func (p *pass) turn() error {
 
 func (p *pass) take(rec record.Record) error {
 	p.silent = false
-	if to, ok := p.left[rec.Partition]; ok && rec.Offset < to {
+	if left := p.left[rec.Partition]; len(left) > 0 && rec.Offset < left[0].To {
 		if err := p.fn(rec); errors.Is(err, errEnough) {
-			return p.reach(rec.Partition, to)
+			return p.reach(rec.Partition, left[0].To)
 		} else if err != nil {
 			return err
 		}
@@ -170,11 +164,18 @@ func (p *pass) take(rec record.Record) error {
 	return p.reach(rec.Partition, rec.Offset+1)
 }
 
-// reach ends the reading of a partition whose next offset is at its end. The last
-// record alone would not do: the log may end in markers and holes.
+// reach ends the reading of a range whose next offset is at its end, and goes on with
+// the partition's next one. The last record alone would not do: the log may end in
+// markers and holes.
 func (p *pass) reach(id record.Partition, next int64) error {
-	to, ok := p.left[id]
-	if !ok || next < to {
+	left := p.left[id]
+	if len(left) == 0 || next < left[0].To {
+		return nil
+	}
+	if p.left[id] = left[1:]; len(left) > 1 {
+		if _, err := p.client.SeekPartitions([]kafka.TopicPartition{topicPartition(id, left[1].From)}); err != nil {
+			return fmt.Errorf("go on reading %s at %d: %w", id, left[1].From, err)
+		}
 		return nil
 	}
 	delete(p.left, id)

@@ -130,6 +130,33 @@ func (s scout) places(ctx context.Context, topics map[string]topic, partitions [
 	return found, nil
 }
 
+// logs returns the present log of each of the partitions, up to what is committed, and
+// those whose leader does not tell.
+func (s scout) logs(ctx context.Context, topics map[string]topic, partitions []record.Partition) (logs []Range, untold []record.Partition, err error) {
+	if len(partitions) == 0 {
+		return nil, nil, nil
+	}
+	asked := topicPartitions(partitions)
+	low, err := s.offsets(ctx, asked, kafka.EarliestOffsetSpec)
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up the first offsets: %w", err)
+	}
+	high, err := s.offsets(ctx, asked, kafka.LatestOffsetSpec, kafka.SetAdminIsolationLevel(kafka.IsolationLevelReadCommitted))
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up the last offsets: %w", err)
+	}
+	for _, p := range partitions {
+		from, hasLow := low[p]
+		to, hasHigh := high[p]
+		if hasLow && hasHigh {
+			logs = append(logs, Range{Partition: p, TopicID: topics[p.Topic].id, From: from, To: to})
+		} else {
+			untold = append(untold, p)
+		}
+	}
+	return logs, untold, nil
+}
+
 // offsets lists one end of the partitions' logs, or where a time begins in them (-1 for
 // one that comes after the last record). Partitions whose leader does not tell in time
 // are left out. Unless options say otherwise, the last offset counts records of open
@@ -163,7 +190,8 @@ func (s scout) committed(ctx context.Context, partitions []kafka.TopicPartition)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	answer, err := s.member.Committed(partitions, int(s.patience.Milliseconds()))
+	patience := min(s.patience, timeLeft(ctx))
+	answer, err := s.member.Committed(partitions, int(patience.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}
