@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"strings"
 
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/record"
@@ -32,10 +33,16 @@ func (p *process) Commit(ctx context.Context) error {
 func (p *process) Pause(e pipeline.Pause) {
 	p.world.say(p.name, "pauses %s: %s", e.Partition, e.Why)
 	p.world.checks.count("paused")
+	if refusedAndGone(e.Why) {
+		p.world.checks.count("refused records lost")
+	}
 	if c := p.member.owned[e.Partition]; c != nil {
 		c.paused = true
 	}
 }
+
+// refusedAndGone tells why a partition is paused whose record can't be read again.
+func refusedAndGone(why string) bool { return strings.Contains(why, "OpenSearch refuses") }
 
 // Resume implements pipeline.Around.
 func (p *process) Resume(e pipeline.Resume) {

@@ -18,6 +18,9 @@ func (r reread) Fetch(ctx context.Context, offsets map[record.Partition][]int64)
 		w.after(w.faults.delay(letterCall), func() {
 			for _, p := range sortedPartitions(offsets) {
 				w.checks.count("records read again")
+				if w.faults.Cut > 0 && w.faults.hits(10) { // retention was there first
+					w.log.cut(p)
+				}
 				found := r.at(p, offsets[p])
 				if w.faults.hits(w.faults.LetterFails) {
 					unread = append(unread, p)

@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -49,8 +48,7 @@ func (w *world) override() {
 		case slices.ContainsFunc(p.seen.Stalled, func(s pipeline.Stall) bool { return s.Reason == pipeline.ReasonFlood }):
 			w.checks.count("guards overridden")
 			w.cfg.Guard = 0
-		case slices.ContainsFunc(p.seen.Partitions, func(s pipeline.PartitionSnapshot) bool { return strings.Contains(s.Paused, "OpenSearch refuses") }):
-			w.checks.count("refused records lost")
+		case slices.ContainsFunc(p.seen.Partitions, func(s pipeline.PartitionSnapshot) bool { return refusedAndGone(s.Paused) }):
 		default:
 			continue
 		}
