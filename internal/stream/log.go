@@ -70,9 +70,10 @@ func (c *Consumer) complain(e kafka.Error) {
 
 // The kinds of trouble with a connection; others are named by their error code.
 const (
-	troubleLogin = "login"
-	troubleTLS   = "tls"
-	troubleAway  = "away"
+	troubleLogin  = "login"
+	troubleTLS    = "tls"
+	troubleAway   = "away"
+	troubleLeader = "leader"
 )
 
 // worry logs each kind of trouble with the connection once, however often it is
@@ -141,6 +142,8 @@ func (c *Consumer) report(f findings) {
 	switch {
 	case f.err == nil:
 		c.relax()
+	case errors.Is(f.err, errNoLeader): // of one partition; the others go on
+		c.worry(troubleLeader, f.err.Error()+"; trying on")
 	case errors.As(f.err, &kafkaError) && !isUnreachable(kafkaError):
 		c.worry(kafkaError.Code().String(), explainRefusal(kafkaError, f.err))
 	default:

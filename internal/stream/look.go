@@ -85,6 +85,9 @@ func (c *Consumer) look(ctx context.Context) findings {
 			f.err = err
 		}
 	}
+	if f.err == nil {
+		f.err = f.untold(ids)
+	}
 	if f.suspect && f.err != nil {
 		c.doubt() // the answer is still to come
 	}
@@ -92,6 +95,17 @@ func (c *Consumer) look(ctx context.Context) findings {
 		c.lookForEnds(ctx, &f)
 	}
 	return f
+}
+
+// untold is the trouble of partitions that have no place, though their topics exist.
+func (f findings) untold(ids []record.Partition) error {
+	for _, id := range ids {
+		_, exists := f.topics[id.Topic]
+		if _, told := f.places[id]; exists && !told {
+			return noLeader(id)
+		}
+	}
+	return nil
 }
 
 // lookForEnds asks how far the owned logs go: of a paused one the client hears

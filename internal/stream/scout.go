@@ -168,6 +168,9 @@ func (s scout) offsets(ctx context.Context, partitions []kafka.TopicPartition, e
 	}
 	timeout := kafka.SetAdminRequestTimeout(min(timeLeft(ctx), answerPatience))
 	answer, err := s.admin.ListOffsets(ctx, asked, append(options, timeout)...)
+	if codeOf(err) == kafka.ErrNoent { // "no leaders found", of not even one of them
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
