@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -39,5 +41,16 @@ func TestABrokerThatDoesNotAnswerHoldsUpItsPartitionsAlone(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[record.Partition]int64{first: 0}, ends()); diff != "" {
 		t.Errorf("with the second broker away: %s", diff)
+	}
+}
+
+func TestAPartitionWithoutAnAnswerIsTold(t *testing.T) {
+	told, untold := record.Partition{Topic: "there", ID: 0}, record.Partition{Topic: "there", ID: 1}
+	f := findings{topics: map[string]topic{"there": {}}, places: map[record.Partition]Place{told: {}}}
+	if err := f.untold([]record.Partition{told, {Topic: "to come"}}); err != nil {
+		t.Errorf("of one that is told, and of a topic that does not exist: %v", err)
+	}
+	if err := f.untold([]record.Partition{told, untold}); !errors.Is(err, errNoLeader) || !strings.Contains(err.Error(), untold.String()) {
+		t.Errorf("of one that is not told: %v", err)
 	}
 }
