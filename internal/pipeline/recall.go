@@ -36,6 +36,7 @@ type recall struct {
 	lane    *lane
 	refused []refusal
 	asked   []*item // of these bundles, those whose records are being read
+	bytes   int     // of these records
 	try     int
 }
 
@@ -70,31 +71,33 @@ func (r *recall) setAside(w *waiting, b bundle, out Outcome) {
 	r.refused = append(r.refused, refusal{w, out})
 }
 
-// ask has records read, as many as there is room for: up to BATCH_MAX_BYTES of a
-// document, and in all as much as bulk requests may hold.
+// ask has records read: up to BATCH_MAX_BYTES of a document, while those of all
+// documents are less than bulk requests may hold.
 func (m *Machine) ask(r *recall) {
 	room := m.cfg.Concurrency * m.cfg.MaxBytes
 	for _, part := range m.owned {
 		room -= part.reread
 	}
-	r.asked = nil
+	for _, other := range m.recalls {
+		room -= other.bytes
+	}
+	r.asked, r.bytes = nil, 0
 	offsets := map[record.Partition][]int64{}
 	for _, refused := range r.refused {
-		if room < m.cfg.MaxBytes {
+		if r.bytes >= room {
 			break
 		}
-		left := m.cfg.MaxBytes
+		end := r.bytes + m.cfg.MaxBytes
 		for _, it := range refused.w.bundles[0].items {
-			if left <= 0 {
+			if r.bytes >= end {
 				break
 			}
 			if it.lacks() {
 				r.asked = append(r.asked, it)
+				r.bytes += int(it.packed)
 				offsets[it.part.name] = append(offsets[it.part.name], it.offset)
-				left -= int(it.packed)
 			}
 		}
-		room -= m.cfg.MaxBytes - left
 	}
 	id := m.id()
 	m.recalls[id] = r

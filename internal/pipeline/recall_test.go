@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/record"
@@ -175,5 +177,34 @@ func TestAHotDocumentIsReadAgainInParts(t *testing.T) {
 	}
 	if len(b.ended) != events+1 || letter == nil || letter.Offset != b.bad || recalls < 10 {
 		t.Errorf("%d ended, letter of %v, %d recalls", len(b.ended), letter, recalls)
+	}
+}
+
+// So it is with many refused documents: those for which there is no room are asked for
+// once there is.
+func TestManyRefusedDocumentsAreReadAgainInTurn(t *testing.T) {
+	b := newBench(t)
+	b.m.cfg.MaxEvents, b.m.cfg.Concurrency = 1, 0
+	ids := []string{"first"}
+	for range 10 {
+		ids = append(ids, "a", "b", "c", "d")
+	}
+	b.receive(ids...)
+	b.m.cfg.Concurrency, b.m.cfg.MaxBytes = 2, 4<<10
+	var asked []int
+	for queue := b.wait(time.Second); len(queue) > 0; queue = queue[1:] {
+		switch e := queue[0].(type) {
+		case Write:
+			out := result(index.Written)
+			if e.Actions[0].ID != "first" {
+				out = refusedWrite
+			}
+			queue = append(queue, b.answer(e, out)...)
+		case Recall: // no answer yet
+			asked = append(asked, len(e.Offsets[tp]))
+		}
+	}
+	if diff := cmp.Diff([]int{5, 5, 0, 0}, asked); diff != "" {
+		t.Errorf("records asked for: %s", diff)
 	}
 }
