@@ -17,7 +17,7 @@ const retryOnConflict = 3
 // Action is one document's State to be joined into what is stored.
 type Action struct {
 	document.Key
-	State document.State
+	State document.Packed
 }
 
 // encoding appends the two lines of one action to dst.
@@ -37,10 +37,10 @@ func (c *Client) newBody(actions []Action) *body {
 	if !used {
 		b = &body{}
 	}
-	const frame = 192 // the lines without id, alias and source
+	const frame = 320 // the lines without id, alias and fields
 	size := 0
 	for i := range actions {
-		size += actions[i].State.Size() + len(actions[i].ID) + frame
+		size += len(actions[i].State) + len(actions[i].ID) + frame
 	}
 	b.lines, b.ends = slices.Grow(b.lines[:0], size), slices.Grow(b.ends[:0], len(actions))
 	return b

@@ -142,7 +142,7 @@ func (w *Writer) settle(response []byte, actions []Action, outcomes []Outcome) (
 		return false
 	}
 	for i, it := range items {
-		outcomes[i] = it.outcome(actions[i].State.Visible())
+		outcomes[i] = it.outcome(actions[i].State.Head().Visible())
 	}
 	w.firsts.learn(actions, items)
 	return true

@@ -2,20 +2,17 @@ package pipeline
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 )
 
-// bundle is events of one document that go into one write and end as it does. In a
-// backlog it is packed: then the records are let go, and what they say is in packed
-// instead of state. The last of its items weighs what either takes in memory.
+// bundle is events of one document that go into one write and end as it does. The
+// last of its items weighs what it takes in memory.
 type bundle struct {
-	state  document.State
-	packed document.Packed
-	items  []*item
+	state document.Packed
+	items []*item
 	// joined says that the state is of several events. Those of them that have ended
 	// since (abandoned) are in it still, though not among the items: to write what
 	// they say is harmless.
@@ -27,43 +24,17 @@ type bundle struct {
 
 // weigh puts the weight of the document on the last item.
 func (b *bundle) weigh() {
-	extra := documentSize + len(b.packed)
-	if b.joined {
-		extra += len(b.state.Fields) * fieldSize
+	extra, last := documentSize, b.items[len(b.items)-1]
+	if b.joined || last.contents == nil { // else the state is that of the contents
+		extra += len(b.state)
 	}
-	b.items[len(b.items)-1].weigh(extra)
-}
-
-// pack lets the records go.
-func (b *bundle) pack() {
-	if b.packed != nil {
-		return
-	}
-	b.packed, b.state = b.state.Pack(), document.State{}
-	for _, it := range b.items {
-		it.contents = nil
-		it.weigh(0)
-	}
-}
-
-// size is about the bytes that the document takes in a request.
-func (b *bundle) size() int {
-	if b.packed != nil {
-		return len(b.packed)
-	}
-	return b.state.Size()
+	last.weigh(extra)
 }
 
 // join adds what came later.
 func (b *bundle) join(next bundle) {
 	b.items[len(b.items)-1].weigh(0)
-	if b.packed != nil || next.packed != nil {
-		b.pack()
-		next.pack()
-		b.packed = b.packed.Join(next.packed)
-	} else {
-		b.state = document.Join(b.state, next.state)
-	}
+	b.state = b.state.Join(next.state)
 	b.items = append(b.items, next.items...)
 	b.joined = true
 	b.weigh()
@@ -96,7 +67,6 @@ func newDocuments() documents { return documents{table: map[document.Key]*waitin
 func (d *documents) add(now time.Time, key document.Key, b bundle) {
 	w := d.table[key]
 	if w == nil {
-		key.ID = strings.Clone(key.ID) // it may share memory with the record
 		w = &waiting{key: key}
 		d.table[key] = w
 	}
@@ -122,13 +92,13 @@ func (d *documents) enqueue(w *waiting) {
 		w.queued = true
 		d.queue = append(d.queue, w)
 	}
-	d.bytes += w.bundles[0].size()
+	d.bytes += len(w.bundles[0].state)
 }
 
 // unqueuedBytes takes w's bytes off the sum before its first bundle changes.
 func (d *documents) unqueuedBytes(w *waiting) {
 	if w.queued {
-		d.bytes -= w.bundles[0].size()
+		d.bytes -= len(w.bundles[0].state)
 	}
 }
 
@@ -140,7 +110,7 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 	bytes := 0
 	for len(d.queue) > 0 && len(batch) < maxCount {
 		w := d.queue[0]
-		size := w.bundles[0].size()
+		size := len(w.bundles[0].state)
 		if len(batch) > 0 && bytes+size > maxBytes {
 			break
 		}
@@ -221,9 +191,6 @@ func actions(batch []*waiting) []index.Action {
 	list := make([]index.Action, len(batch))
 	for i, w := range batch {
 		list[i] = index.Action{Key: w.key, State: w.sending.state}
-		if p := w.sending.packed; p != nil {
-			list[i].State = p.State()
-		}
 	}
 	return list
 }

@@ -204,11 +204,12 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 // wait lets a good event join what waits for its document. In a backlog, of more
 // than one request, the record is let go: what it says is in the state that waits.
 func (m *Machine) wait(now time.Time, it *item) {
-	key, b := it.contents.change.Key, bundle{state: it.contents.change.State, items: []*item{it}}
+	change := &it.contents.change
 	if !m.keep && len(it.lane.queue) >= m.cfg.MaxEvents {
-		b.pack()
+		it.contents = nil
+		it.weigh(0)
 	}
-	it.lane.add(now, key, b)
+	it.lane.add(now, change.Key, bundle{state: change.State, items: []*item{it}})
 }
 
 // opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id

@@ -137,6 +137,6 @@ func (b *bench) bring(entity document.Entity, part record.Partition, size int) [
 	effects := b.step(Receive{Records: []record.Record{{Partition: part, Offset: b.next, Value: make([]byte, size)}}})
 	return append(effects, b.step(Prepared{Batch: only[Prepare](b, effects).Batch, Results: []Preparation{{Change: handlers.Change{
 		Key:   document.Key{Entity: entity, ID: part.String() + strconv.FormatInt(b.next, 10)},
-		State: document.Upsert(document.UpsertOrder(b.next, 1, 1), nil),
+		State: document.Upsert(document.UpsertOrder(b.next, 1, 1), nil).Pack(),
 	}}}})...)
 }
