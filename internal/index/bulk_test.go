@@ -3,7 +3,6 @@ package index
 import (
 	"bytes"
 	"os"
-	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,7 +25,7 @@ func testActions() []Action {
 }
 
 func encode(actions []Action, lines encoding) *body {
-	return (&Client{bodies: &sync.Pool{}}).encode(actions, lines)
+	return (&Client{bodies: make(spareBodies, 1)}).encode(actions, lines)
 }
 
 func TestEncodeGolden(t *testing.T) {

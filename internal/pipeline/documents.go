@@ -44,7 +44,7 @@ func (b *bundle) join(next bundle) {
 // bundle of a document is under way, so that a worker never conflicts with itself;
 // meanwhile later events of the document join the last waiting bundle.
 type waiting struct {
-	key     document.Key
+	id      string
 	bundles []bundle
 	sending *bundle
 	since   time.Time // when its first waiting event came
@@ -53,22 +53,22 @@ type waiting struct {
 	queued  bool
 }
 
-// documents is the table of documents that wait to be written, and the queue of
-// those that may go now, oldest first.
+// documents is the table of those documents of an entity that wait to be written, and
+// the queue of those that may go now, oldest first.
 type documents struct {
-	table map[document.Key]*waiting
+	table map[string]*waiting // by id
 	queue []*waiting
 	bytes int // of the states in the queue
 }
 
-func newDocuments() documents { return documents{table: map[document.Key]*waiting{}} }
+func newDocuments() documents { return documents{table: map[string]*waiting{}} }
 
 // add joins one event into what waits for its document.
-func (d *documents) add(now time.Time, key document.Key, b bundle) {
-	w := d.table[key]
+func (d *documents) add(now time.Time, id string, b bundle) {
+	w := d.table[id]
 	if w == nil {
-		w = &waiting{key: key}
-		d.table[key] = w
+		w = &waiting{id: id}
+		d.table[id] = w
 	}
 	d.unqueuedBytes(w)
 	if last := len(w.bundles) - 1; last >= 0 && !w.bundles[last].alone {
@@ -174,7 +174,7 @@ func (w *waiting) split(b bundle) {
 // forget drops w from the table once nothing of it is left.
 func (d *documents) forget(w *waiting) {
 	if w.sending == nil && len(w.bundles) == 0 {
-		delete(d.table, w.key)
+		delete(d.table, w.id)
 	}
 }
 
@@ -186,11 +186,11 @@ func (d *documents) oldest() (time.Time, bool) {
 	return d.queue[0].since, true
 }
 
-// actions turns a batch into the actions of a bulk request.
-func actions(batch []*waiting) []index.Action {
+// actions turns a batch of documents of an entity into the actions of a bulk request.
+func actions(entity document.Entity, batch []*waiting) []index.Action {
 	list := make([]index.Action, len(batch))
 	for i, w := range batch {
-		list[i] = index.Action{Key: w.key, State: w.sending.state}
+		list[i] = index.Action{Key: document.Key{Entity: entity, ID: w.id}, State: w.sending.state}
 	}
 	return list
 }

@@ -209,7 +209,7 @@ func (m *Machine) wait(now time.Time, it *item) {
 		it.contents = nil
 		it.weigh(0)
 	}
-	it.lane.add(now, change.Key, bundle{state: change.State, items: []*item{it}})
+	it.lane.add(now, change.ID, bundle{state: change.State, items: []*item{it}})
 }
 
 // opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id

@@ -14,7 +14,7 @@ func (m *Machine) written(now time.Time, in Written) {
 	l.writes--
 	l.guard.watch(m.cfg.Guard, in.Outcomes)
 	m.judge(now, l, in.Outcomes)
-	var marks []dedup.Entry
+	marks := make([]dedup.Entry, 0, len(batch))
 	again := recall{lane: l}
 	for i, w := range batch {
 		b := w.sent()
