@@ -117,7 +117,7 @@ func (m *Machine) id() uint64 {
 }
 
 // Room reports whether more records may be received: the memory in flight is
-// bounded. What paused partitions hold does not count, up to half as much again,
+// bounded. What paused partitions hold does not count, up to a third as much again,
 // or a partition whose records can't end would keep all others from theirs.
 func (m *Machine) Room() bool {
 	m.mu.Lock()

@@ -332,7 +332,7 @@ func TestAStuckStartIsPaused(t *testing.T) {
 
 func TestAPartitionThatHoldsTooMuchForLongIsPaused(t *testing.T) {
 	b := newBench(t)
-	big := record.Record{Partition: tp, Value: make([]byte, 5<<20)} // budget is 4 MiB
+	big := record.Record{Partition: tp, Value: make([]byte, 7<<20)} // budget is 6 MiB
 	p := only[Prepare](b, b.step(Receive{Records: []record.Record{big}}))
 	if got := all[Pause](b.wait(4 * time.Second)); got != nil {
 		t.Fatalf("paused too early: %v", got)

@@ -16,8 +16,8 @@ import (
 // paused, however old the records are.
 func TestASlowIndexPausesNobody(t *testing.T) {
 	b := newBench(t)
-	b.m.cfg.MaxBytes, b.m.cfg.MaxEvents = 1024, 1 // the partition's share is 2 KiB
-	flying := all[Write](b.receive("a", "b", "c", "d", "e", "f", "g", "h"))
+	b.m.cfg.MaxBytes, b.m.cfg.MaxEvents = 1024, 1 // the partition's share is 3 KiB
+	flying := all[Write](b.receive("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"))
 	if b.m.Room() {
 		t.Fatal("room beyond the budget")
 	}
@@ -29,7 +29,7 @@ func TestASlowIndexPausesNobody(t *testing.T) {
 		}
 		flying = append(flying[1:], all[Write](effects)...)
 	}
-	if len(b.ended) != 8 {
+	if len(b.ended) != 10 {
 		t.Errorf("ended: %v", b.ended)
 	}
 }
