@@ -129,7 +129,7 @@ func decode(decoder *handlers.Mux, r *record.Record) decodedView {
 	if rejection != nil {
 		return decodedView{Reason: string(rejection.Reason), Detail: rejection.Detail}
 	}
-	state := change.State
+	state := change.State.Unpack()
 	order, kind := state.Seen, "upsert"
 	if !state.Floor.IsZero() {
 		order, kind = state.Floor, "delete"

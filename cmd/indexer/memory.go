@@ -12,9 +12,9 @@ const (
 	// the limit grows with what is in use, not with what might be.
 	backlog = 48 << 20
 	// room is for chunks on their way, answers, metrics and the runtime, 8 MiB, and for
-	// garbage, of which a full backlog makes 200 MB a second. With 8 MiB alone it was
-	// collected 40 times a second, which took two thirds of the worker's CPU.
-	room = 36 << 20
+	// garbage, of which a full backlog makes some 300 MB a second. With 8 MiB alone it
+	// was collected 40 times a second, which took two thirds of the worker's CPU.
+	room = 28 << 20
 )
 
 // limitMemory has Go collect its garbage when its memory comes near what the settings

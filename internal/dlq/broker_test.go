@@ -147,18 +147,18 @@ func (c *cluster) Write(_ context.Context, _ string, actions []index.Action) []i
 
 func (c *cluster) write(a index.Action) index.Outcome {
 	c.writes++
-	for _, f := range a.State.Fields {
+	for _, f := range a.State.Unpack().Fields {
 		if f.Name == c.strict {
 			return index.Outcome{Result: index.Rejected, Reason: index.ReasonRejectedByIndex, Words: "strict"}
 		}
 	}
 	was := c.states[a.Key]
-	now := document.Join(was, a.State)
+	now := document.Join(was, a.State.Unpack())
 	c.states[a.Key] = now
 	switch {
 	case document.Equal(was, now):
 		return index.Outcome{Result: index.Stale}
-	case a.State.Visible():
+	case a.State.Head().Visible():
 		return index.Outcome{Result: index.Written}
 	}
 	return index.Outcome{Result: index.Deleted}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // binaryFormat is the first byte of the encoding, so that a change of it is seen.
@@ -14,6 +15,7 @@ const binaryFormat = 1
 const (
 	hasSeen = 1 << iota
 	hasFloor
+	hasOrders // some field has an order of its own
 )
 
 // AppendBinary appends s in a compact form for scratch files and memory, which
@@ -22,12 +24,43 @@ const (
 //
 //	format, parts    one byte each
 //	seen, floor      where there is one; the floor with deleted_at
-//	names            their number, their length together, each with its length
-//	fields           each: value, then 1 and its order, or 0 where that is seen
+//	text             its length in 4 bytes; the fields as in _source, "name":value, each
+//	fields           their number; of each the lengths of "name": and of value, then 1
+//	                 and its order, or 0 where that is seen
 //
-// Numbers are varints; texts have their length in front; the digest of an order,
-// which is as good as random, takes 8 bytes.
+// Other numbers are varints; the digest of an order, which is as good as random,
+// takes 8 bytes.
 func (s State) AppendBinary(dst []byte) []byte {
+	parts := len(dst) + 1
+	dst = s.appendHead(dst)
+	const length = 4
+	text := len(dst) + length
+	var few [32]int
+	names := few[:0] // how long each is as JSON
+	dst = append(dst, make([]byte, length)...)
+	for i := range s.Fields {
+		from := len(dst)
+		dst = appendName(dst, s.Fields[i].Name)
+		names = append(names, len(dst)-from)
+		dst = append(append(dst, s.Fields[i].Value...), ',')
+	}
+	binary.LittleEndian.PutUint32(dst[text-length:], uint32(len(dst)-text)) //nolint:gosec // a record has at most 100 MB
+	dst = binary.AppendUvarint(dst, uint64(len(s.Fields)))
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		dst = binary.AppendUvarint(dst, uint64(names[i])) //nolint:gosec // not below 0
+		dst = binary.AppendUvarint(dst, uint64(len(f.Value)))
+		if f.Order == s.Seen {
+			dst = append(dst, 0)
+		} else {
+			dst = f.Order.appendBinary(append(dst, 1))
+			dst[parts] |= hasOrders
+		}
+	}
+	return dst
+}
+
+func (s State) appendHead(dst []byte) []byte {
 	var parts byte
 	if !s.Seen.IsZero() {
 		parts |= hasSeen
@@ -42,34 +75,6 @@ func (s State) AppendBinary(dst []byte) []byte {
 	if parts&hasFloor != 0 {
 		dst = binary.AppendVarint(s.Floor.appendBinary(dst), s.DeletedAt)
 	}
-	dst = s.appendNames(dst)
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		dst = append(binary.AppendUvarint(dst, uint64(len(f.Value))), f.Value...)
-		if f.Order == s.Seen {
-			dst = append(dst, 0)
-		} else {
-			dst = f.Order.appendBinary(append(dst, 1))
-		}
-	}
-	return dst
-}
-
-// appendNames writes the names side by side, so that reading makes one string for
-// all of them.
-func (s State) appendNames(dst []byte) []byte {
-	size := 0
-	for i := range s.Fields {
-		size += len(s.Fields[i].Name)
-	}
-	dst = binary.AppendUvarint(dst, uint64(len(s.Fields)))
-	dst = binary.AppendUvarint(dst, uint64(size))
-	for i := range s.Fields {
-		dst = append(dst, s.Fields[i].Name...)
-	}
-	for i := range s.Fields {
-		dst = binary.AppendUvarint(dst, uint64(len(s.Fields[i].Name)))
-	}
 	return dst
 }
 
@@ -82,27 +87,14 @@ func (o Order) appendBinary(dst []byte) []byte {
 // ParseBinary reads what AppendBinary wrote. The values of the State share memory
 // with encoded, which must not change while the State is used.
 func ParseBinary(encoded []byte) (State, error) {
+	if len(encoded) > 0 && encoded[0] != binaryFormat {
+		return State{}, fmt.Errorf("read an encoded state: format %d is not %d", encoded[0], binaryFormat)
+	}
 	r := binaryReader{rest: encoded}
-	if format := r.byte(); format != binaryFormat {
-		return State{}, fmt.Errorf("read an encoded state: format %d is not %d", format, binaryFormat)
-	}
-	var s State
-	parts := r.byte()
-	if parts&hasSeen != 0 {
-		s.Seen = r.order()
-	}
-	if parts&hasFloor != 0 {
-		s.Floor, s.DeletedAt = r.order(), r.varint()
-	}
-	s.Fields = r.names()
-	for i := range s.Fields {
-		f := &s.Fields[i]
-		f.Value, f.Order = r.next(r.length(1)), s.Seen
-		if r.byte() != 0 {
-			f.Order = r.order()
-		}
-	}
-	if r.broken || len(r.rest) > 0 {
+	s, _ := r.head()
+	text := binaryReader{rest: r.text()}
+	s.Fields = r.fields(&text, s.Seen)
+	if r.broken || text.broken || len(r.rest) > 0 || len(text.rest) > 0 {
 		return State{}, errors.New("read an encoded state: it is broken")
 	}
 	return s, nil
@@ -154,25 +146,62 @@ func (r *binaryReader) length(size int) int {
 	return int(value)
 }
 
-// names returns the fields with nothing but their names.
-func (r *binaryReader) names() []Field {
-	const least = 3 // bytes of a field beside its name
-	n := r.length(least)
-	all := string(r.next(r.length(1)))
-	if n == 0 || r.broken {
+// head reads a State up to its fields.
+func (r *binaryReader) head() (s State, parts byte) {
+	r.next(1) // the format
+	parts = r.byte()
+	if parts&hasSeen != 0 {
+		s.Seen = r.order()
+	}
+	if parts&hasFloor != 0 {
+		s.Floor, s.DeletedAt = r.order(), r.varint()
+	}
+	return s, parts
+}
+
+// text reads the fields as they stand in a _source.
+func (r *binaryReader) text() []byte {
+	length := r.next(4)
+	if r.broken {
+		return nil
+	}
+	return r.next(int(binary.LittleEndian.Uint32(length)))
+}
+
+// leastField is the fewest bytes that a field takes beside its text.
+const leastField = 3
+
+func (r *binaryReader) fields(text *binaryReader, seen Order) []Field {
+	n := r.length(leastField)
+	if n == 0 {
 		return nil
 	}
 	fields := make([]Field, n)
+	const usual = 16
+	var names strings.Builder // one string for all of them
+	names.Grow(n * usual)
 	for i := range fields {
-		size := r.length(0)
-		if size > len(all) {
-			r.broken = true
-			return nil
-		}
-		fields[i].Name, all = all[:size], all[size:]
+		f := &fields[i]
+		var quoted []byte
+		quoted, f.Value, f.Order = r.member(text, seen)
+		name, err := parseName(quoted)
+		r.broken = r.broken || err != nil
+		from := names.Len()
+		names.Write(name)
+		f.Name = names.String()[from:]
 	}
-	r.broken = r.broken || all != ""
 	return fields
+}
+
+// member reads the next field, its name as it is in text.
+func (r *binaryReader) member(text *binaryReader, seen Order) (name, value []byte, order Order) {
+	name = text.next(r.length(0))
+	value = text.next(r.length(0))
+	text.next(1) // the comma
+	if r.byte() != 0 {
+		return name, value, r.order()
+	}
+	return name, value, seen
 }
 
 func (r *binaryReader) order() Order {

@@ -2,8 +2,9 @@ package document
 
 import "bytes"
 
-// Packed is a State in few bytes and without pointers, for many of them to wait in
-// memory: see [State.AppendBinary]. It is never changed once made.
+// Packed is a State as bytes: what an event says, from its decoding until it is
+// written. It has no pointers, so that many can wait in memory, and holds the fields
+// as they will be sent. See [State.AppendBinary]. It is never changed once made.
 type Packed []byte
 
 // Pack returns s as bytes of its own.
@@ -11,7 +12,7 @@ func (s State) Pack() Packed { return s.AppendBinary(make([]byte, 0, s.packedSiz
 
 // packedSize is what AppendBinary writes, or a few bytes more.
 func (s State) packedSize() int {
-	const head, field, order = 16, 5, 28
+	const head, field, order = 16, 8, 28
 	n := head
 	for _, o := range []Order{s.Seen, s.Floor} {
 		if !o.IsZero() {
@@ -28,13 +29,34 @@ func (s State) packedSize() int {
 	return n
 }
 
-// State returns what was packed. Its values share memory with p.
-func (p Packed) State() State {
+// Unpack returns what was packed. Its values share memory with p.
+func (p Packed) Unpack() State {
 	s, err := ParseBinary(p)
 	if err != nil {
 		panic("document: a packed state is none: " + err.Error())
 	}
 	return s
+}
+
+// Head returns what was packed without its fields.
+func (p Packed) Head() State {
+	r := binaryReader{rest: p}
+	s, _ := r.head()
+	return s
+}
+
+// String is [State.String] of what was packed.
+func (p Packed) String() string { return p.Unpack().String() }
+
+// AppendSource is [State.AppendSource] of what was packed.
+func (p Packed) AppendSource(dst []byte) []byte {
+	r := binaryReader{rest: p}
+	s, parts := r.head()
+	if parts&hasOrders != 0 {
+		return p.Unpack().AppendSource(dst)
+	}
+	dst = append(append(dst, '{'), r.text()...)
+	return append(s.appendOurs(dst), '}')
 }
 
 // Join returns what [Join] makes of the States that p and q hold.
@@ -45,7 +67,7 @@ func (p Packed) Join(q Packed) Packed {
 	case p.supersedes(q):
 		return p
 	}
-	return Join(p.State(), q.State()).Pack()
+	return Join(p.Unpack(), q.Unpack()).Pack()
 }
 
 // supersedes reports whether nothing of old counts beside p. It knows the usual case
@@ -53,31 +75,22 @@ func (p Packed) Join(q Packed) Packed {
 // a later event, and no delete.
 func (p Packed) supersedes(old Packed) bool {
 	mine, others := binaryReader{rest: p}, binaryReader{rest: old}
-	mine.next(1)
-	others.next(1)
-	if mine.byte() != hasSeen || others.byte() != hasSeen || !mine.order().Above(others.order()) {
+	head, parts := mine.head()
+	oldHead, oldParts := others.head()
+	if parts != hasSeen || oldParts&^hasOrders != hasSeen || !head.Seen.Above(oldHead.Seen) {
 		return false
 	}
-	names, count := mine.skipNames()
-	if theirs, _ := others.skipNames(); !bytes.Equal(names, theirs) {
+	text, oldText := binaryReader{rest: mine.text()}, binaryReader{rest: others.text()}
+	count := mine.length(leastField)
+	if others.length(leastField) != count {
 		return false
 	}
 	for range count {
-		mine.next(mine.length(1))
-		if mine.byte() != 0 { // an order of its own
+		name, _, _ := mine.member(&text, Order{})
+		oldName, _, _ := others.member(&oldText, Order{})
+		if !bytes.Equal(name, oldName) {
 			return false
 		}
 	}
 	return !mine.broken && !others.broken
-}
-
-// skipNames returns the encoding of the names as it is, and how many they are.
-func (r *binaryReader) skipNames() (encoded []byte, count int) {
-	from := r.rest
-	count = r.length(1)
-	r.next(r.length(1))
-	for range count {
-		r.length(0)
-	}
-	return from[:len(from)-len(r.rest)], count
 }

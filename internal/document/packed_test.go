@@ -12,7 +12,7 @@ func TestPackedJoinIsJoin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := history.Draw(t, "a"), history.Draw(t, "b")
 		joined := a.Pack().Join(b.Pack())
-		same(t, "pack(a)+pack(b) = a+b", joined.State(), document.Join(a, b))
+		same(t, "pack(a)+pack(b) = a+b", joined.Unpack(), document.Join(a, b))
 	})
 }
 
@@ -55,7 +55,7 @@ func BenchmarkPackedJoin(b *testing.B) {
 		})
 	}
 	b.Run("pack", func(b *testing.B) {
-		s := full(1).State()
+		s := full(1).Unpack()
 		b.ReportAllocs()
 		for b.Loop() {
 			s.Pack()
@@ -65,7 +65,7 @@ func BenchmarkPackedJoin(b *testing.B) {
 		p := full(1)
 		b.ReportAllocs()
 		for b.Loop() {
-			p.State()
+			p.Unpack()
 		}
 	})
 }

@@ -42,11 +42,15 @@ func (s State) AppendSource(dst []byte) []byte {
 		dst = appendName(dst, s.Fields[i].Name)
 		dst = append(append(dst, s.Fields[i].Value...), ',')
 	}
+	return append(s.appendOurs(dst), '}')
+}
+
+// appendOurs appends the members that are ours.
+func (s State) appendOurs(dst []byte) []byte {
 	dst = append(dst, `"version":`...)
 	dst = strconv.AppendInt(dst, s.Version(), 10)
 	dst = append(dst, `,"_sync":`...)
-	dst = s.appendSync(dst)
-	return append(dst, '}')
+	return s.appendSync(dst)
 }
 
 func (s State) appendSync(dst []byte) []byte {
@@ -85,12 +89,35 @@ func (s State) appendOrders(dst []byte) []byte {
 	return dst
 }
 
+// appendName appends a name as JSON, with the colon behind it.
 func appendName(dst []byte, name string) []byte {
+	if isPlain(name) {
+		return append(append(append(dst, '"'), name...), `":`...)
+	}
 	dst, err := jsontext.AppendQuote(dst, name)
 	if err != nil {
 		panic("document: field name is not UTF-8, which handlers refuse: " + err.Error())
 	}
 	return append(dst, ':')
+}
+
+// parseName undoes appendName.
+func parseName(text []byte) (name []byte, err error) {
+	quoted, ok := bytes.CutSuffix(text, []byte(":"))
+	if n := len(quoted) - 1; ok && n > 0 && quoted[0] == '"' && quoted[n] == '"' && isPlain(quoted[1:n]) {
+		return quoted[1:n], nil
+	}
+	return jsontext.AppendUnquote(nil, quoted)
+}
+
+// isPlain reports whether a text is the same in JSON but for its quotes.
+func isPlain[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // syncMember is the shape of _sync in a document.

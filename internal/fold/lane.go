@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/search-indexer/search-indexer/internal/document"
@@ -17,13 +16,11 @@ type lane struct {
 	size   int             // bytes of chunk
 	chunks chan []record.Record
 
-	// states has the encoded State of each document by its key in Pebble. Encoded,
-	// it takes half the memory, keeps no record alive, and has no pointers to follow.
-	states map[string][]byte
+	// states has the State of each document by its key in Pebble.
+	states map[string]document.Packed
 	held   int // bytes that states take in memory
 	limit  int
 	key    []byte // reused
-	value  []byte // reused
 }
 
 // Bounds of a chunk of records, which spares the lanes a turn for each.
@@ -86,34 +83,23 @@ func (l *lane) join(rec *record.Record) error {
 		}
 	default:
 		l.fold.events.Add(1)
-		return l.add(change.Key, change.State)
+		l.add(change.Key, change.State)
 	}
 	return nil
 }
 
 // add joins what is known of a document with what this lane holds of it.
-func (l *lane) add(key document.Key, state document.State) error {
+func (l *lane) add(key document.Key, state document.Packed) {
 	const overhead = 96 // of an entry of the map, about
 	l.key = appendKey(l.key[:0], key)
 	before, known := l.states[string(l.key)]
 	if known {
-		held, err := document.ParseBinary(before)
-		if err != nil {
-			return err
-		}
-		state = document.Join(held, state)
-	}
-	l.value = state.AppendBinary(l.value[:0])
-	if known && len(l.value) <= cap(before) {
-		l.states[string(l.key)] = append(before[:0], l.value...)
-		return nil
-	}
-	l.states[string(l.key)] = bytes.Clone(l.value)
-	l.held += len(l.value) - cap(before)
-	if !known {
+		state = before.Join(state)
+	} else {
 		l.held += len(l.key) + overhead
 	}
-	return nil
+	l.states[string(l.key)] = state
+	l.held += cap(state) - cap(before)
 }
 
 // spill hands all states to Pebble.

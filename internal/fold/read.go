@@ -50,7 +50,7 @@ func (f *Fold) Read(ctx context.Context, log Log, ranges []stream.Range, decoder
 	lanes := runtime.GOMAXPROCS(0)
 	limit := f.memory / 4 / lanes
 	for range lanes {
-		l := &lane{reading: r, chunks: make(chan []record.Record, 2), states: make(map[string][]byte), limit: limit}
+		l := &lane{reading: r, chunks: make(chan []record.Record, 2), states: make(map[string]document.Packed), limit: limit}
 		r.lanes = append(r.lanes, l)
 		group.Go(func() error { return l.run(ctx) })
 	}

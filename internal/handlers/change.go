@@ -20,7 +20,7 @@ type Event struct {
 // Change is one good event as a State of one document.
 type Change struct {
 	document.Key
-	State document.State
+	State document.Packed
 	// Digest names what the event does: equal digests mean equal changes, so
 	// one that was written once need not be written again.
 	Digest [16]byte
@@ -29,10 +29,11 @@ type Change struct {
 // Time returns the time of the event, in microseconds since 1970. It takes part in
 // Digest.
 func (c Change) Time() int64 {
-	if c.State.Seen.IsZero() {
-		return c.State.Floor.Time
+	head := c.State.Head()
+	if head.Seen.IsZero() {
+		return head.Floor.Time
 	}
-	return c.State.Seen.Time
+	return head.Seen.Time
 }
 
 // Reason says why an event is bad, in the word that is written to the letter.

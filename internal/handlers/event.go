@@ -122,36 +122,35 @@ func (m *members) versionOr(none int64) (int64, *Rejection) {
 // change makes the change of an event that is good.
 func (m *members) change(way route, id string, order document.Order, r *record.Record) Change {
 	sum := sha256.Sum256(m.published())
-	change := Change{Key: document.Key{Entity: way.entity.Name, ID: id}}
+	var state document.State
 	if way.deletes {
-		order = document.DeleteOrder(order.Version, order.Time)
-		change.State = document.Delete(order, r.Timestamp)
+		state = document.Delete(document.DeleteOrder(order.Version, order.Time), r.Timestamp)
 	} else {
-		order = document.UpsertOrder(order.Version, order.Time, document.DigestSum(sum))
-		change.State = document.Upsert(order, m.fields())
+		state = document.Upsert(document.UpsertOrder(order.Version, order.Time, document.DigestSum(sum)), m.fields())
 	}
-	change.Digest = changeDigest(change, order, m.data == nil, sum)
+	change := Change{Key: document.Key{Entity: way.entity.Name, ID: id}, State: state.Pack()}
+	change.Digest = changeDigest(change.Key, state, m.data == nil, sum)
 	return change
 }
 
 // changeDigest names what a change does. The length of the id makes the encoding
 // unambiguous. Whether the data came bare takes part, since the same bytes then
 // set other fields: an envelope's names are none in a bare payload.
-func changeDigest(c Change, order document.Order, bare bool, data [sha256.Size]byte) [16]byte {
+func changeDigest(key document.Key, state document.State, bare bool, data [sha256.Size]byte) [16]byte {
 	const size = 64 + maxEntityID + sha256.Size
-	kind, shape := byte('u'), byte('e')
-	if !c.State.Floor.IsZero() {
-		kind = 'd'
+	order, kind, shape := state.Seen, byte('u'), byte('e')
+	if !state.Floor.IsZero() {
+		order, kind = state.Floor, 'd'
 	}
 	if bare {
 		shape = 'b'
 	}
 	text := make([]byte, 0, size)
-	text = append(append(text, c.Entity...), 0)
-	text = binary.BigEndian.AppendUint32(text, uint32(len(c.ID))) //nolint:gosec // 512 at most
-	text = append(text, c.ID...)
+	text = append(append(text, key.Entity...), 0)
+	text = binary.BigEndian.AppendUint32(text, uint32(len(key.ID))) //nolint:gosec // 512 at most
+	text = append(text, key.ID...)
 	text = append(text, kind, shape)
-	for _, n := range []int64{order.Version, order.Time, order.Digest, c.State.DeletedAt} {
+	for _, n := range []int64{order.Version, order.Time, order.Digest, state.DeletedAt} {
 		text = binary.BigEndian.AppendUint64(text, uint64(n)) //nolint:gosec // the bits matter
 	}
 	sum := sha256.Sum256(append(text, data[:]...))

@@ -65,7 +65,7 @@ func checkChange(t *testing.T, change Change) {
 	if change.ID == "" || len(change.ID) > maxEntityID || !utf8.ValidString(change.ID) {
 		t.Errorf("bad id %q", change.ID)
 	}
-	state := change.State
+	state := change.State.Unpack()
 	for i, field := range state.Fields {
 		if i > 0 && state.Fields[i-1].Name >= field.Name {
 			t.Errorf("field %q comes behind %q", field.Name, state.Fields[i-1].Name)

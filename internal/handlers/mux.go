@@ -63,8 +63,8 @@ func NewMux(topicPrefix string) *Mux {
 
 // Decode reads one record. The event is filled as far as it can be read, also
 // where it is rejected; of a rejected event the change holds the Key alone, as far
-// as it can be told. The
-// change may share memory with the record's value. Only the first fault is told,
+// as it can be told. Neither
+// shares memory with the record. Only the first fault is told,
 // in this turn: no value, JSON, an object, event type, data, id, event id,
 // correlation id, version, timestamp, fields as they come.
 func (m *Mux) Decode(r *record.Record) (Event, Change, *Rejection) {

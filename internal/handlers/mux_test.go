@@ -51,14 +51,14 @@ func (c testCase) record() *record.Record {
 
 // summary writes a change as the tables have it.
 func summary(c Change) string {
-	if s := c.State; !s.Floor.IsZero() {
+	if s := c.State.Unpack(); !s.Floor.IsZero() {
 		return fmt.Sprintf("delete %s v%d @%d at %d", c.Key, s.Floor.Version, s.Floor.Time, s.DeletedAt)
 	}
 	var fields []string
-	for _, f := range c.State.Fields {
+	for _, f := range c.State.Unpack().Fields {
 		fields = append(fields, fmt.Sprintf("%q:%s", f.Name, f.Value))
 	}
-	return fmt.Sprintf("upsert %s v%d @%d {%s}", c.Key, c.State.Seen.Version, c.State.Seen.Time, strings.Join(fields, ","))
+	return fmt.Sprintf("upsert %s v%d @%d {%s}", c.Key, c.State.Head().Seen.Version, c.State.Head().Seen.Time, strings.Join(fields, ","))
 }
 
 func TestDecode(t *testing.T) {
@@ -415,12 +415,12 @@ func TestOrderHoldsTheDigestOfTheData(t *testing.T) {
 	_, enveloped, _ := NewMux("").Decode(testCase{value: `{"data":` + data + ` ,"version":7}`}.record())
 	_, bare, _ := NewMux("").Decode(testCase{value: ` ` + data + "\n"}.record())
 	want := document.Digest([]byte(data))
-	if enveloped.State.Seen.Digest != want || bare.State.Seen.Digest != want {
-		t.Errorf("got %d in an envelope and %d bare, want %d", enveloped.State.Seen.Digest, bare.State.Seen.Digest, want)
+	if enveloped.State.Head().Seen.Digest != want || bare.State.Head().Seen.Digest != want {
+		t.Errorf("got %d in an envelope and %d bare, want %d", enveloped.State.Head().Seen.Digest, bare.State.Head().Seen.Digest, want)
 	}
 	_, gone, _ := NewMux("").Decode(testCase{topic: "post.deleted", value: data}.record())
-	if gone.State.Floor.Digest != math.MaxInt64 {
-		t.Errorf("a delete has digest %d, want the greatest", gone.State.Floor.Digest)
+	if gone.State.Head().Floor.Digest != math.MaxInt64 {
+		t.Errorf("a delete has digest %d, want the greatest", gone.State.Head().Floor.Digest)
 	}
 }
 

@@ -149,15 +149,15 @@ func TestSamplesHoldWhatTheDemoShows(t *testing.T) {
 		}
 		show(event.Type)
 		before, known := last[change.String()]
-		state := change.State
+		state := change.State.Unpack()
 		switch {
 		case known && before.Digest == change.Digest:
 			show("duplicate")
-		case known && state.Floor.IsZero() && before.State.Floor.Above(state.Seen):
+		case known && state.Floor.IsZero() && before.State.Head().Floor.Above(state.Seen):
 			show("late create after a delete")
-		case known && state.Floor.IsZero() && !before.State.Floor.IsZero():
+		case known && state.Floor.IsZero() && !before.State.Head().Floor.IsZero():
 			show("restore")
-		case known && before.State.Seen.Above(state.Seen) && state.Floor.IsZero():
+		case known && before.State.Head().Seen.Above(state.Seen) && state.Floor.IsZero():
 			show("late stale update")
 		}
 		if !bytes.Contains(s.Value, []byte(`"data"`)) {

@@ -41,7 +41,7 @@ type Amendment struct {
 func (c *Client) Amend(ctx context.Context, index string, list []Amendment) []Outcome {
 	actions := make([]Action, len(list)) // what the writer tells a write from a delete by
 	for i := range list {
-		actions[i] = Action{Key: list[i].Key, State: list[i].State}
+		actions[i] = Action{Key: list[i].Key, State: list[i].State.Pack()}
 	}
 	b := c.newBody(actions)
 	for i := range list {

@@ -41,7 +41,7 @@ func TestDocuments(t *testing.T) {
 `)
 	found := read(t, client, index, "newer", odd, "none", "gone", odd, "foreign")
 	for i, want := range map[int]Action{1: actions[0], 3: actions[1], 4: actions[0]} {
-		if got := found[i]; got.Key != want.Key || !got.Found || got.Err != nil || got.PrimaryTerm != 1 || !document.Equal(got.State, want.State) {
+		if got := found[i]; got.Key != want.Key || !got.Found || got.Err != nil || got.PrimaryTerm != 1 || !document.Equal(got.State, want.State.Unpack()) {
 			t.Errorf("answer %d: %+v", i, got)
 		}
 	}
@@ -85,7 +85,7 @@ func TestAmend(t *testing.T) {
 		amend(Remove, seen[3], document.State{}),
 		amend(Remove, seen[4], document.State{}),
 		{Key: key("missing"), Kind: Create, State: right},
-		{Key: key("missing tombstone"), Kind: Create, State: deleted("", 3).State},
+		{Key: key("missing tombstone"), Kind: Create, State: deleted("", 3).State.Unpack()},
 		{Key: key("raced"), Kind: Create, State: right},
 		{Key: key("unfit"), Kind: Create, State: created(1, `{"title":{"an":"object"}}`)},
 		{Key: key("never there"), Kind: Remove, SeqNo: 0, PrimaryTerm: 1},
@@ -98,7 +98,7 @@ func TestAmend(t *testing.T) {
 		t.Error(diff)
 	}
 	after := read(t, client, index, "altered", "orphan", "raced", "raced-orphan", "tombstone", "missing", "missing tombstone", "unfit")
-	for i, want := range []document.State{right, {}, document.Join(created(1, `{}`), created(2, `{"title":"newer"}`)), created(2, `{}`), {}, right, deleted("", 3).State, {}} {
+	for i, want := range []document.State{right, {}, document.Join(created(1, `{}`), created(2, `{"title":"newer"}`)), created(2, `{}`), {}, right, deleted("", 3).State.Unpack(), {}} {
 		if got := after[i]; !document.Equal(got.State, want) || got.Found != !want.IsZero() {
 			t.Errorf("%s is %s, want %s", got.ID, got.State, want)
 		}

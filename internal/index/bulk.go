@@ -17,7 +17,7 @@ const retryOnConflict = 3
 // Action is one document's State to be joined into what is stored.
 type Action struct {
 	document.Key
-	State document.State
+	State document.Packed
 }
 
 // encoding appends the two lines of one action to dst.
@@ -31,16 +31,41 @@ type body struct {
 	ends  []int
 }
 
+// spareBodies are bodies that nobody reads any more. A sync.Pool loses what it has as
+// garbage is collected, which a busy worker does some times between two requests.
+type spareBodies chan *body
+
+const (
+	mostSpare    = 8       // as many requests as are usually under way, and more
+	largestSpare = 8 << 20 // bytes; what is larger was so for one document
+)
+
+func (s spareBodies) get() *body {
+	select {
+	case b := <-s:
+		return b
+	default:
+		return &body{}
+	}
+}
+
+func (s spareBodies) put(b *body) {
+	if cap(b.lines) > largestSpare {
+		return
+	}
+	select {
+	case s <- b:
+	default:
+	}
+}
+
 // newBody returns a body with room for what the actions are likely to take.
 func (c *Client) newBody(actions []Action) *body {
-	b, used := c.bodies.Get().(*body)
-	if !used {
-		b = &body{}
-	}
-	const frame = 192 // the lines without id, alias and source
+	b := c.bodies.get()
+	const frame = 320 // the lines without id, alias and fields
 	size := 0
 	for i := range actions {
-		size += actions[i].State.Size() + len(actions[i].ID) + frame
+		size += len(actions[i].State) + len(actions[i].ID) + frame
 	}
 	b.lines, b.ends = slices.Grow(b.lines[:0], size), slices.Grow(b.ends[:0], len(actions))
 	return b

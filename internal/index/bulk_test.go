@@ -3,7 +3,6 @@ package index
 import (
 	"bytes"
 	"os"
-	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,14 +18,14 @@ func testAliases() map[document.Entity]string {
 func testActions() []Action {
 	return []Action{
 		post("1", 2, `{"title":"Ёлка \u2028 <b>&</b>","tags":["a","b"],"a.b":null}`),
-		{Key: document.Key{Entity: document.Artist, ID: "a \"quoted\"\n/ id ё"}, State: created(0, `{"name":"Кино","listeners":123456789012345678901234567890}`)},
+		{Key: document.Key{Entity: document.Artist, ID: "a \"quoted\"\n/ id ё"}, State: created(0, `{"name":"Кино","listeners":123456789012345678901234567890}`).Pack()},
 		deleted("2", 7),
 		post("3", 1, `{}`),
 	}
 }
 
 func encode(actions []Action, lines encoding) *body {
-	return (&Client{bodies: &sync.Pool{}}).encode(actions, lines)
+	return (&Client{bodies: make(spareBodies, 1)}).encode(actions, lines)
 }
 
 func TestEncodeGolden(t *testing.T) {

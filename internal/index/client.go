@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,7 +36,7 @@ type Client struct {
 	cfg    Config
 	os     *opensearch.Client
 	script script
-	bodies *sync.Pool // of *body that nobody reads any more
+	bodies spareBodies
 }
 
 // NewClient returns a Client for valid settings. It opens no connection; the
@@ -71,7 +70,7 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make OpenSearch client: %w", err)
 	}
-	return &Client{cfg: cfg, os: client, script: mergeScript(), bodies: &sync.Pool{}}, nil
+	return &Client{cfg: cfg, os: client, script: mergeScript(), bodies: make(spareBodies, mostSpare)}, nil
 }
 
 // loadAWS reads the AWS environment. The SDK's own log lines would go to stderr

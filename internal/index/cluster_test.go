@@ -130,7 +130,7 @@ func stored(t testing.TB, c *Client, index string, ids []string) map[string]json
 
 // post returns an action on a post with one created event.
 func post(id string, version int64, fields string) Action {
-	return Action{Key: document.Key{Entity: document.Post, ID: id}, State: created(version, fields)}
+	return Action{Key: document.Key{Entity: document.Post, ID: id}, State: created(version, fields).Pack()}
 }
 
 // created returns the State of a created event; fields is a JSON object.
@@ -149,6 +149,6 @@ func created(version int64, fields string) document.State {
 func deleted(id string, version int64) Action {
 	return Action{
 		Key:   document.Key{Entity: document.Post, ID: id},
-		State: document.Delete(document.DeleteOrder(version, version*1000), version),
+		State: document.Delete(document.DeleteOrder(version, version*1000), version).Pack(),
 	}
 }

@@ -32,7 +32,8 @@ type kind struct {
 
 func kindOf(a *Action) kind {
 	const more = 2
-	return kind{a.Entity, min(a.State.Version(), more), a.State.Visible()}
+	state := a.State.Head()
+	return kind{a.Entity, min(state.Version(), more), state.Visible()}
 }
 
 // guess returns which of the actions are to go as a create.

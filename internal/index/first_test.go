@@ -134,7 +134,7 @@ func TestGuessFollowsWhatIsThere(t *testing.T) {
 		actions := posts(benchBatch)
 		for i := range actions {
 			actions[i].ID = fmt.Sprint(ids, i)
-			actions[i].State = document.Upsert(document.UpsertOrder(version, 1, 1), nil)
+			actions[i].State = document.Upsert(document.UpsertOrder(version, 1, 1), nil).Pack()
 		}
 		before := len(server.requests())
 		for i, o := range writer.Write(t.Context(), "x", actions) {

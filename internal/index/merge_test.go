@@ -42,7 +42,7 @@ func TestScriptIsJoin(t *testing.T) {
 					continue
 				}
 				joined := document.Join(states[i], h.writes[step])
-				actions = append(actions, Action{Key: document.Key{Entity: document.Post, ID: ids[i]}, State: h.writes[step]})
+				actions = append(actions, Action{Key: document.Key{Entity: document.Post, ID: ids[i]}, State: h.writes[step].Pack()})
 				want = append(want, expected(states[i], joined, h.writes[step]))
 				states[i] = joined
 			}

@@ -55,7 +55,7 @@ func TestScan(t *testing.T) {
 		}
 		for _, a := range actions {
 			got := found[a.ID]
-			if got.Key != a.Key || !got.Found || got.Err != nil || got.PrimaryTerm < 1 || !document.Equal(got.State, a.State) {
+			if got.Key != a.Key || !got.Found || got.Err != nil || got.PrimaryTerm < 1 || !document.Equal(got.State, a.State.Unpack()) {
 				t.Errorf("%+v: %s is %+v", o, a.ID, got)
 			}
 		}

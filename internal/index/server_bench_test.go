@@ -28,9 +28,9 @@ func BenchmarkServer(b *testing.B) {
 	actions := benchPosts(b, docs)
 	newer := make([]Action, docs)
 	for i, a := range actions {
-		order := a.State.Seen
+		order := a.State.Head().Seen
 		order.Version++
-		newer[i] = Action{a.Key, document.Upsert(order, append([]document.Field{}, actions[(i+1)%docs].State.Fields...))}
+		newer[i] = Action{a.Key, document.Upsert(order, append([]document.Field{}, actions[(i+1)%docs].State.Unpack().Fields...)).Pack()}
 	}
 	byIndex := func(c *Client, batch []Action) []Outcome {
 		return NewWriter(c).write(b.Context(), "bench", c.encode(batch, indexes(c.names(document.Post).Write)), batch)

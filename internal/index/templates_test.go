@@ -141,7 +141,7 @@ func TestKnownFieldsTakeWhatHandlersAccept(t *testing.T) {
 			}
 			for i, value := range values {
 				id := fmt.Sprintf("%s %d", name, i)
-				actions = append(actions, Action{Key: document.Key{Entity: entity, ID: id}, State: created(1, `{"`+name+`":`+value+`}`)})
+				actions = append(actions, Action{Key: document.Key{Entity: entity, ID: id}, State: created(1, `{"`+name+`":`+value+`}`).Pack()})
 			}
 		}
 	}

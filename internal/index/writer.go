@@ -98,7 +98,7 @@ func (w *Writer) writeFirst(ctx context.Context, opaqueID string, actions []Acti
 func (w *Writer) write(ctx context.Context, opaqueID string, b *body, actions []Action) []Outcome {
 	outcomes := make([]Outcome, len(actions))
 	if len(actions) == 0 || w.send(ctx, opaqueID, b, actions, outcomes) {
-		w.client.bodies.Put(b)
+		w.client.bodies.put(b)
 	}
 	return outcomes
 }
@@ -142,7 +142,7 @@ func (w *Writer) settle(response []byte, actions []Action, outcomes []Outcome) (
 		return false
 	}
 	for i, it := range items {
-		outcomes[i] = it.outcome(actions[i].State.Visible())
+		outcomes[i] = it.outcome(actions[i].State.Head().Visible())
 	}
 	w.firsts.learn(actions, items)
 	return true

@@ -35,12 +35,12 @@ func within[T int | time.Duration](name string, value, low, high T) error {
 	return nil
 }
 
-// budget is the bytes in flight above which no more records are taken: twice what all
-// bulk requests may hold, so that as much again can wait, and be joined, behind them.
-func (c Config) budget() int { return 2 * c.Concurrency * c.MaxBytes }
+// budget is the bytes in flight above which no more records are taken: three times what
+// all bulk requests may hold, so that twice as much can wait, and be joined, behind them.
+func (c Config) budget() int { return 3 * c.Concurrency * c.MaxBytes }
 
 // total is the same with what paused partitions hold.
-func (c Config) total() int { return 3 * c.Concurrency * c.MaxBytes }
+func (c Config) total() int { return 4 * c.Concurrency * c.MaxBytes }
 
 // Memory is the most bytes that the work under way keeps in memory: records with
 // all that was read out of them, and the bodies of requests. Single records larger

@@ -2,20 +2,17 @@ package pipeline
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
 )
 
-// bundle is events of one document that go into one write and end as it does. In a
-// backlog it is packed: then the records are let go, and what they say is in packed
-// instead of state. The last of its items weighs what either takes in memory.
+// bundle is events of one document that go into one write and end as it does. The
+// last of its items weighs what it takes in memory.
 type bundle struct {
-	state  document.State
-	packed document.Packed
-	items  []*item
+	state document.Packed
+	items []*item
 	// joined says that the state is of several events. Those of them that have ended
 	// since (abandoned) are in it still, though not among the items: to write what
 	// they say is harmless.
@@ -27,42 +24,17 @@ type bundle struct {
 
 // weigh puts the weight of the document on the last item.
 func (b *bundle) weigh() {
-	extra := documentSize + len(b.packed)
-	if b.joined {
-		extra += len(b.state.Fields) * fieldSize
+	extra, last := documentSize, b.items[len(b.items)-1]
+	if b.joined || last.contents == nil { // else the state is that of the contents
+		extra += len(b.state)
 	}
-	b.items[len(b.items)-1].weigh(extra)
-}
-
-// pack lets the records go.
-func (b *bundle) pack() {
-	if b.packed != nil {
-		return
-	}
-	b.packed, b.state = b.state.Pack(), document.State{}
-	for _, it := range b.items {
-		it.letGo()
-	}
-}
-
-// size is about the bytes that the document takes in a request.
-func (b *bundle) size() int {
-	if b.packed != nil {
-		return len(b.packed)
-	}
-	return b.state.Size()
+	last.weigh(extra)
 }
 
 // join adds what came later.
 func (b *bundle) join(next bundle) {
 	b.items[len(b.items)-1].weigh(0)
-	if b.packed != nil || next.packed != nil {
-		b.pack()
-		next.pack()
-		b.packed = b.packed.Join(next.packed)
-	} else {
-		b.state = document.Join(b.state, next.state)
-	}
+	b.state = b.state.Join(next.state)
 	b.items = append(b.items, next.items...)
 	b.joined = true
 	b.weigh()
@@ -72,7 +44,7 @@ func (b *bundle) join(next bundle) {
 // bundle of a document is under way, so that a worker never conflicts with itself;
 // meanwhile later events of the document join the last waiting bundle.
 type waiting struct {
-	key     document.Key
+	id      string
 	bundles []bundle
 	sending *bundle
 	since   time.Time // when its first waiting event came
@@ -81,23 +53,22 @@ type waiting struct {
 	queued  bool
 }
 
-// documents is the table of documents that wait to be written, and the queue of
-// those that may go now, oldest first.
+// documents is the table of those documents of an entity that wait to be written, and
+// the queue of those that may go now, oldest first.
 type documents struct {
-	table map[document.Key]*waiting
+	table map[string]*waiting // by id
 	queue []*waiting
 	bytes int // of the states in the queue
 }
 
-func newDocuments() documents { return documents{table: map[document.Key]*waiting{}} }
+func newDocuments() documents { return documents{table: map[string]*waiting{}} }
 
 // add joins one event into what waits for its document.
-func (d *documents) add(now time.Time, key document.Key, b bundle) {
-	w := d.table[key]
+func (d *documents) add(now time.Time, id string, b bundle) {
+	w := d.table[id]
 	if w == nil {
-		key.ID = strings.Clone(key.ID) // it may share memory with the record
-		w = &waiting{key: key}
-		d.table[key] = w
+		w = &waiting{id: id}
+		d.table[id] = w
 	}
 	d.unqueuedBytes(w)
 	if last := len(w.bundles) - 1; last >= 0 && !w.bundles[last].alone {
@@ -121,13 +92,13 @@ func (d *documents) enqueue(w *waiting) {
 		w.queued = true
 		d.queue = append(d.queue, w)
 	}
-	d.bytes += w.bundles[0].size()
+	d.bytes += len(w.bundles[0].state)
 }
 
 // unqueuedBytes takes w's bytes off the sum before its first bundle changes.
 func (d *documents) unqueuedBytes(w *waiting) {
 	if w.queued {
-		d.bytes -= w.bundles[0].size()
+		d.bytes -= len(w.bundles[0].state)
 	}
 }
 
@@ -139,7 +110,7 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 	bytes := 0
 	for len(d.queue) > 0 && len(batch) < maxCount {
 		w := d.queue[0]
-		size := w.bundles[0].size()
+		size := len(w.bundles[0].state)
 		if len(batch) > 0 && bytes+size > maxBytes {
 			break
 		}
@@ -212,7 +183,7 @@ func (w *waiting) split(b bundle) {
 // forget drops w from the table once nothing of it is left.
 func (d *documents) forget(w *waiting) {
 	if w.sending == nil && len(w.bundles) == 0 {
-		delete(d.table, w.key)
+		delete(d.table, w.id)
 	}
 }
 
@@ -224,14 +195,11 @@ func (d *documents) oldest() (time.Time, bool) {
 	return d.queue[0].since, true
 }
 
-// actions turns a batch into the actions of a bulk request.
-func actions(batch []*waiting) []index.Action {
+// actions turns a batch of documents of an entity into the actions of a bulk request.
+func actions(entity document.Entity, batch []*waiting) []index.Action {
 	list := make([]index.Action, len(batch))
 	for i, w := range batch {
-		list[i] = index.Action{Key: w.key, State: w.sending.state}
-		if p := w.sending.packed; p != nil {
-			list[i].State = p.State()
-		}
+		list[i] = index.Action{Key: document.Key{Entity: entity, ID: w.id}, State: w.sending.state}
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"time"
 
+	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/handlers"
 	"github.com/search-indexer/search-indexer/internal/index"
@@ -107,7 +108,7 @@ type (
 		Offsets map[record.Partition][]int64
 	}
 	// Mark remembers what was written; nothing waits for it.
-	Mark struct{ Marks []MarkEntry }
+	Mark struct{ Marks []dedup.Entry }
 	// SendLetter asks to write a dead letter; the answer is Delivered.
 	SendLetter struct {
 		ID     uint64
@@ -140,13 +141,6 @@ type (
 		After  time.Duration
 	}
 )
-
-// MarkEntry names one change that an index has taken.
-type MarkEntry struct {
-	Space  string
-	Digest [16]byte
-	Time   int64
-}
 
 // Letter is one record that nobody can index, and why.
 type Letter struct {

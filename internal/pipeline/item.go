@@ -11,9 +11,8 @@ import (
 // `produce` invents: TestMemoryIsCountedInFull holds it.
 const (
 	itemSize     = 128 // an item, its slot in the tracker, its place in a bundle
-	contentsSize = 640 // beside its record
-	fieldSize    = 64  // for each field of the contents
-	documentSize = 448 // a document that waits, beside its packed state
+	contentsSize = 448 // beside its record
+	documentSize = 448 // a document that waits, beside its state
 )
 
 // item is one record from Receive until it has ended.
@@ -53,7 +52,7 @@ func newContents(r *record.Record) *contents {
 
 func (c *contents) decoded(p *Preparation) {
 	c.event, c.change = p.Event, p.Change
-	c.size += len(p.Change.State.Fields) * fieldSize
+	c.size += len(p.Change.State)
 }
 
 func (it *item) arrived() time.Time { return time.Unix(0, it.received) }

@@ -122,9 +122,5 @@ func repeated(out Outcome, n int) []Outcome {
 
 // Mark remembers what an index has taken.
 func (j Jobs) Mark(ctx context.Context, e Mark) {
-	entries := make([]dedup.Entry, len(e.Marks))
-	for i, m := range e.Marks {
-		entries[i] = dedup.Entry(m)
-	}
-	j.Memory.Mark(ctx, entries)
+	j.Memory.Mark(ctx, e.Marks)
 }

@@ -101,7 +101,7 @@ func (m *Machine) pump(now time.Time) {
 		id := m.id()
 		l.writes++
 		m.writes[id] = write{l, batch}
-		m.do(Write{ID: id, OpaqueID: opaqueID(id, batch), Actions: actions(batch)})
+		m.do(Write{ID: id, OpaqueID: opaqueID(id, batch), Actions: actions(l.entity, batch)})
 	}
 }
 

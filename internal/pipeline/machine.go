@@ -118,7 +118,7 @@ func (m *Machine) id() uint64 {
 }
 
 // Room reports whether more records may be received: the memory in flight is
-// bounded. What paused partitions hold does not count, up to half as much again,
+// bounded. What paused partitions hold does not count, up to a third as much again,
 // or a partition whose records can't end would keep all others from theirs.
 func (m *Machine) Room() bool {
 	m.mu.Lock()
@@ -205,11 +205,11 @@ func (m *Machine) prepared(now time.Time, in Prepared) {
 // wait lets a good event join what waits for its document. In a backlog, of more
 // than one request, the record is let go: what it says is in the state that waits.
 func (m *Machine) wait(now time.Time, it *item) {
-	key, b := it.contents.change.Key, bundle{state: it.contents.change.State, items: []*item{it}}
+	change := &it.contents.change
 	if !m.keep && len(it.lane.queue) >= m.cfg.MaxEvents {
-		b.pack()
+		it.letGo()
 	}
-	it.lane.add(now, key, b)
+	it.lane.add(now, change.ID, bundle{state: change.State, items: []*item{it}})
 }
 
 // opaqueID names a write in OpenSearch's own logs and tasks: by the correlation id

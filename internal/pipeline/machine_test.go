@@ -84,7 +84,7 @@ func (b *bench) change(id string, offset int64) (record.Record, Preparation) {
 	}
 	state := document.Upsert(document.UpsertOrder(offset, 1, 1), fields)
 	return record.Record{Partition: tp, Offset: offset, Value: []byte(id), Timestamp: 1}, Preparation{Change: handlers.Change{
-		Key: document.Key{Entity: document.Post, ID: id}, State: state, Digest: [16]byte{byte(offset)},
+		Key: document.Key{Entity: document.Post, ID: id}, State: state.Pack(), Digest: [16]byte{byte(offset)},
 	}}
 }
 
@@ -132,7 +132,7 @@ func TestEventsOfOneDocumentBecomeOneWrite(t *testing.T) {
 		t.Fatalf("wrote before the batch was due: %v", got)
 	}
 	w := only[Write](b, b.wait(20*time.Millisecond))
-	if len(w.Actions) != 2 || w.Actions[0].State.Version() != 2 {
+	if len(w.Actions) != 2 || w.Actions[0].State.Head().Version() != 2 {
 		t.Fatalf("want a (joined to version 2) and b: %v", w.Actions)
 	}
 	effects := b.answer(w, result(index.Written), result(index.Stale))
@@ -183,7 +183,7 @@ func TestRetryOfOneDocumentDelaysItAlone(t *testing.T) {
 	}
 	b.answer(w, result(index.Written))
 	w = only[Write](b, b.wait(time.Second))
-	if len(w.Actions) != 1 || w.Actions[0].ID != "a" || w.Actions[0].State.Version() != 2 {
+	if len(w.Actions) != 1 || w.Actions[0].ID != "a" || w.Actions[0].State.Head().Version() != 2 {
 		t.Fatalf("want a again, with what came meanwhile: %v", w.Actions)
 	}
 	b.answer(w, result(index.Written))
@@ -243,7 +243,7 @@ func TestARefusedJoinIsTriedEventByEvent(t *testing.T) {
 		if len(w) == 0 {
 			w = all[Write](b.wait(time.Second))
 		}
-		if len(w) != 1 || len(w[0].Actions) != 1 || w[0].Actions[0].State.Version() != int64(i) {
+		if len(w) != 1 || len(w[0].Actions) != 1 || w[0].Actions[0].State.Head().Version() != int64(i) {
 			t.Fatalf("want event %d alone: %v", i, w)
 		}
 		effects = b.answer(w[0], out)
@@ -290,7 +290,7 @@ func TestAnAbandonedEventLeavesTheWriteOfItsNeighbour(t *testing.T) {
 	p := only[Prepare](b, b.step(Receive{Records: []record.Record{{Partition: other}}}))
 	state := document.Upsert(document.UpsertOrder(9, 1, 1), []document.Field{{Name: "poison", Value: []byte("1")}})
 	b.step(Prepared{Batch: p.Batch, Results: []Preparation{{Change: handlers.Change{
-		Key: document.Key{Entity: document.Post, ID: "a"}, State: state,
+		Key: document.Key{Entity: document.Post, ID: "a"}, State: state.Pack(),
 	}}}})
 	b.step(Lose{Partitions: []record.Partition{other}})
 	effects := b.answer(first, result(index.Written))
@@ -298,7 +298,7 @@ func TestAnAbandonedEventLeavesTheWriteOfItsNeighbour(t *testing.T) {
 	refused := index.Outcome{Result: index.Rejected, Reason: "rejected_by_index", Words: "no"}
 	effects = b.answer(w, refused)
 	w = only[Write](b, append(effects, b.wait(time.Second)...))
-	if got := w.Actions[0].State; got.Version() != 1 || len(got.Fields) != 1 {
+	if got := w.Actions[0].State.Unpack(); got.Version() != 1 || len(got.Fields) != 1 {
 		t.Fatalf("took the neighbour for the culprit: %v", got)
 	}
 	b.answer(w, result(index.Written))
@@ -355,7 +355,7 @@ func TestAStuckStartIsPaused(t *testing.T) {
 
 func TestAPartitionThatHoldsTooMuchForLongIsPaused(t *testing.T) {
 	b := newBench(t)
-	big := record.Record{Partition: tp, Value: make([]byte, 5<<20)} // budget is 4 MiB
+	big := record.Record{Partition: tp, Value: make([]byte, 7<<20)} // budget is 6 MiB
 	p := only[Prepare](b, b.step(Receive{Records: []record.Record{big}}))
 	if got := all[Pause](b.wait(4 * time.Second)); got != nil {
 		t.Fatalf("paused too early: %v", got)
@@ -381,7 +381,7 @@ func TestTroubleOfOneIndexHoldsUpNoOther(t *testing.T) {
 		state := document.Upsert(document.UpsertOrder(b.next, 1, 1), nil)
 		b.next++
 		b.step(Prepared{Batch: p.Batch, Results: []Preparation{{Change: handlers.Change{
-			Key: document.Key{Entity: document.Artist, ID: "x"}, State: state,
+			Key: document.Key{Entity: document.Artist, ID: "x"}, State: state.Pack(),
 		}}}})
 	}
 	b.receive("a")

@@ -48,6 +48,7 @@ func (j Jobs) lookUp(ctx context.Context, results []Preparation) {
 // entries lists what may be looked up, and the place of each in results.
 func (j Jobs) entries(results []Preparation) (entries []dedup.Entry, places []int) {
 	targets := j.Catalog.Last()
+	entries, places = make([]dedup.Entry, 0, len(results)), make([]int, 0, len(results))
 	for i := range results {
 		if results[i].Rejection != nil {
 			continue

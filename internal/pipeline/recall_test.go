@@ -158,7 +158,7 @@ func TestAHotDocumentIsReadAgainInParts(t *testing.T) {
 		switch e := queue[0].(type) {
 		case Write:
 			out := result(index.Written)
-			if slices.ContainsFunc(e.Actions[0].State.Fields, func(f document.Field) bool { return f.Name == "poison" }) {
+			if slices.ContainsFunc(e.Actions[0].State.Unpack().Fields, func(f document.Field) bool { return f.Name == "poison" }) {
 				out = refusedWrite
 			}
 			effects = b.answer(e, out)

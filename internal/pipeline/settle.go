@@ -3,6 +3,7 @@ package pipeline
 import (
 	"time"
 
+	"github.com/search-indexer/search-indexer/internal/dedup"
 	"github.com/search-indexer/search-indexer/internal/index"
 )
 
@@ -13,7 +14,7 @@ func (m *Machine) written(now time.Time, in Written) {
 	l.writes--
 	l.guard.watch(m.cfg.Guard, in.Outcomes)
 	m.judge(now, l, in.Outcomes)
-	var marks []MarkEntry
+	marks := make([]dedup.Entry, 0, len(batch))
 	again := &recall{lane: l}
 	for i, w := range batch {
 		b := w.sent()
@@ -52,7 +53,7 @@ func (m *Machine) written(now time.Time, in Written) {
 }
 
 // settle ends every event of a bundle as its write did.
-func (m *Machine) settle(w *waiting, b bundle, out Outcome, result Result, marks []MarkEntry) []MarkEntry {
+func (m *Machine) settle(w *waiting, b bundle, out Outcome, result Result, marks []dedup.Entry) []dedup.Entry {
 	w.retries = 0
 	// By its first event, as the queue is in that order: the last may have joined a
 	// moment ago, and has overtaken nobody.
@@ -61,7 +62,7 @@ func (m *Machine) settle(w *waiting, b bundle, out Outcome, result Result, marks
 	}
 	for _, it := range b.items {
 		if out.Space != "" {
-			marks = append(marks, MarkEntry{Space: out.Space, Digest: it.digest, Time: it.time})
+			marks = append(marks, dedup.Entry{Space: out.Space, Digest: it.digest, Time: it.time})
 		}
 		if !it.ended {
 			m.end(it, result, "")

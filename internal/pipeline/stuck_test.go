@@ -16,8 +16,8 @@ import (
 // paused, however old the records are.
 func TestASlowIndexPausesNobody(t *testing.T) {
 	b := newBench(t)
-	b.m.cfg.MaxBytes, b.m.cfg.MaxEvents = 1024, 1 // the partition's share is 2 KiB
-	flying := all[Write](b.receive("a", "b", "c", "d", "e", "f", "g", "h"))
+	b.m.cfg.MaxBytes, b.m.cfg.MaxEvents = 1024, 1 // the partition's share is 3 KiB
+	flying := all[Write](b.receive("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"))
 	if b.m.Room() {
 		t.Fatal("room beyond the budget")
 	}
@@ -29,7 +29,7 @@ func TestASlowIndexPausesNobody(t *testing.T) {
 		}
 		flying = append(flying[1:], all[Write](effects)...)
 	}
-	if len(b.ended) != 8 {
+	if len(b.ended) != 10 {
 		t.Errorf("ended: %v", b.ended)
 	}
 }
@@ -137,6 +137,6 @@ func (b *bench) bring(entity document.Entity, part record.Partition, size int) [
 	effects := b.step(Receive{Records: []record.Record{{Partition: part, Offset: b.next, Value: make([]byte, size)}}})
 	return append(effects, b.step(Prepared{Batch: only[Prepare](b, effects).Batch, Results: []Preparation{{Change: handlers.Change{
 		Key:   document.Key{Entity: entity, ID: part.String() + strconv.FormatInt(b.next, 10)},
-		State: document.Upsert(document.UpsertOrder(b.next, 1, 1), nil),
+		State: document.Upsert(document.UpsertOrder(b.next, 1, 1), nil).Pack(),
 	}}}})...)
 }

@@ -54,12 +54,12 @@ func post(id string) document.Key   { return document.Key{Entity: document.Post,
 func artist(id string) document.Key { return document.Key{Entity: document.Artist, ID: id} }
 
 func deleted(key document.Key, version, at int64) index.Action {
-	return index.Action{Key: key, State: document.Delete(document.DeleteOrder(version, version), at)}
+	return index.Action{Key: key, State: document.Delete(document.DeleteOrder(version, version), at).Pack()}
 }
 
 func created(key document.Key, version int64) index.Action {
 	fields := []document.Field{{Name: "title", Value: jsontext.Value(`"t"`)}}
-	return index.Action{Key: key, State: document.Upsert(document.UpsertOrder(version, version, 7), fields)}
+	return index.Action{Key: key, State: document.Upsert(document.UpsertOrder(version, version, 7), fields).Pack()}
 }
 
 func write(t *testing.T, client *index.Client, actions ...index.Action) {

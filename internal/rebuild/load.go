@@ -123,7 +123,7 @@ func (b *Rebuild) batches(ctx context.Context, entity document.Entity, expired t
 				return err
 			}
 		}
-		batch, bytes = append(batch, index.Action{Key: key, State: state}), bytes+size
+		batch, bytes = append(batch, index.Action{Key: key, State: state.Pack()}), bytes+size
 		return nil
 	})
 	if err != nil {
@@ -150,7 +150,7 @@ func (b *Rebuild) write(ctx context.Context, next index.Next, batch []index.Acti
 			case index.Rejected:
 				b.refused.document(batch[i].Key, out)
 			default:
-				counted.count(batch[i].State)
+				counted.count(batch[i].State.Head())
 			}
 		}
 		b.Display.Add(int64(len(batch) - len(again)))

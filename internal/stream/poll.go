@@ -163,7 +163,7 @@ func (c *Consumer) deliver(ctx context.Context) {
 func (c *Consumer) taken() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.chunk = chunk{}
+	c.chunk = chunk{records: make([]record.Record, 0, len(c.chunk.records))} // as many as last time, probably
 	for _, p := range c.owned {
 		p.chunked = -1
 	}

@@ -105,7 +105,7 @@ func (p *pass) gatherLetters(ctx context.Context, byKey map[document.Key]*suspec
 	}
 	return p.Parts.Letters.Each(ctx, entries, func(e *dlq.Entry, l dlq.Letter) error {
 		if _, change, rejection := p.Decoder.Decode(l.Record); rejection == nil {
-			byKey[e.Document].consider(change.State, true, p.rule.expired)
+			byKey[e.Document].consider(change.State.Unpack(), true, p.rule.expired)
 		}
 		return nil
 	})

@@ -91,6 +91,6 @@ func (c *considering) consider(r *record.Record) {
 	if s := c.suspects[change.Key]; s != nil && rejection == nil {
 		c.one.Lock()
 		defer c.one.Unlock()
-		s.consider(change.State, c.letters.has(r), c.rule.expired)
+		s.consider(change.State.Unpack(), c.letters.has(r), c.rule.expired)
 	}
 }

@@ -31,7 +31,7 @@ func workloads() []workload {
 			times: 3, events: updates(10),
 		},
 		{name: "partial", about: "another title for each of the documents, which are there", before: fresh, events: retitles},
-		{name: "replay", about: "all events once more, with another group", before: fresh},
+		{name: "replay", about: "all events once more, with another group", before: fresh, times: 3},
 		{
 			name: "stale", about: "the same without Redis: OpenSearch says that it knows them",
 			before: fresh, env: []string{"DEDUP_ENABLED=false"},

@@ -48,7 +48,7 @@ func joined(t *testing.T, changes []handlers.Change) Snapshot {
 	t.Helper()
 	states := make(map[document.Key]document.State)
 	for _, c := range changes {
-		states[c.Key] = document.Join(states[c.Key], c.State)
+		states[c.Key] = document.Join(states[c.Key], c.State.Unpack())
 	}
 	snapshot := make(Snapshot, len(states))
 	for k, s := range states {

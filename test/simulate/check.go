@@ -105,7 +105,7 @@ func (c *checks) inIndex(e *entry, at *physical) bool {
 		c.fail("a good event is rejected: %s: %s", e, rejection.Error())
 	}
 	stored := at.docs[e.id]
-	return document.Equal(document.Join(stored, change.State), stored)
+	return document.Equal(document.Join(stored, change.State.Unpack()), stored)
 }
 
 // indicesGo notes what is in indices that are about to be deleted.

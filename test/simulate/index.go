@@ -79,7 +79,7 @@ func (c *cluster) apply(a *index.Action) index.Outcome {
 		return index.Outcome{Reason: index.ReasonAliasMissing, Words: "no such alias"}
 	}
 	stored := at.docs[a.ID]
-	joined := document.Join(stored, a.State)
+	joined := document.Join(stored, a.State.Unpack())
 	switch {
 	case document.Equal(stored, joined):
 		return index.Outcome{Result: index.Stale, Index: at.name}
@@ -89,7 +89,7 @@ func (c *cluster) apply(a *index.Action) index.Outcome {
 	if at.loss == "" {
 		at.docs[a.ID] = joined
 	}
-	if a.State.Visible() {
+	if a.State.Head().Visible() {
 		return index.Outcome{Result: index.Written, Index: at.name}
 	}
 	return index.Outcome{Result: index.Deleted, Index: at.name}

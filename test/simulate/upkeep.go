@@ -68,7 +68,7 @@ func (w *world) replay() {
 		w.checks.count("letters replayed")
 		_, change, _ := w.checks.decoder.Decode(&e.record)
 		docs := w.cluster.indices[e.entity].docs
-		docs[e.id] = document.Join(docs[e.id], change.State)
+		docs[e.id] = document.Join(docs[e.id], change.State.Unpack())
 	}
 }
 
