@@ -204,7 +204,7 @@ func TestManyRefusedDocumentsAreReadAgainInTurn(t *testing.T) {
 			asked = append(asked, len(e.Offsets[tp]))
 		}
 	}
-	if diff := cmp.Diff([]int{5, 5, 0, 0}, asked); diff != "" {
+	if diff := cmp.Diff([]int{7, 7, 0, 0}, asked); diff != "" {
 		t.Errorf("records asked for: %s", diff)
 	}
 }
