@@ -95,8 +95,8 @@ fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 bench: build up ## the worker beside a plain _bulk, alone, its latency, into docs/performance.md; BENCH="-help"
 	@eval "$$(scripts/stack env)" && go run ./test/bench -page docs/performance.md $(BENCH)
 
-bench-all: build up ## the same with other refresh intervals, workers, partitions, batches and sizes
-	@eval "$$(scripts/stack env)" && go run ./test/bench -page docs/performance.md -chapters rates,stub,latency,refresh,scale $(BENCH)
+bench-all: build up ## the same with other refresh intervals, requests, workers, partitions and sizes
+	@eval "$$(scripts/stack env)" && go run ./test/bench -page docs/performance.md -chapters rates,stub,latency,refresh,requests,scale $(BENCH)
 
 profile: build up ## where a worker's CPU and allocations go when only it limits: bin/profile/*.txt and *.pb.gz
 	@eval "$$(scripts/stack env)" && go run ./test/bench -chapters stub -rounds 1 -profile bin/profile $(BENCH)

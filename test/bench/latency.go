@@ -36,6 +36,8 @@ type trial struct {
 	Found        percentiles `json:"searchable_ms"`
 	Searched     int         `json:"searched"` // events that were searched for
 	Cores        float64     `json:"worker_cores"`
+	Server       float64     `json:"opensearch_cores"`
+	Machine      float64     `json:"all_cores"` // of all processes
 }
 
 type percentiles struct {
@@ -97,13 +99,14 @@ func (b *bench) findCeiling(ctx context.Context) error {
 	return b.remove(ctx, c.first)
 }
 
-// ratesOf reads rates such as 100,1000,half.
+// ratesOf reads rates such as 100,1000,half: a quarter and half are of the ceiling.
 func ratesOf(list string, ceiling float64) (rates []int, err error) {
+	parts := map[string]float64{"quarter": 0.25, "half": 0.5}
 	for word := range strings.SplitSeq(list, ",") {
-		rate := int(ceiling / 2)
-		if word != "half" {
+		rate := int(ceiling * parts[word])
+		if parts[word] == 0 {
 			if rate, err = strconv.Atoi(word); err != nil || rate < 1 {
-				return nil, fmt.Errorf("-rates: %q is no rate; use events per second, or half", word)
+				return nil, fmt.Errorf("-rates: %q is no rate; use events per second, quarter or half", word)
 			}
 		}
 		rates = append(rates, rate)
@@ -217,8 +220,9 @@ func (b *bench) refreshOf(ctx context.Context, s side) (string, error) {
 func (b *bench) try(ctx context.Context, l *live, rate int, long time.Duration) (trial, error) {
 	events := newTimeline()
 	l.tap.follow(events)
+	server := meter{cluster: b.cluster}
 	from, err := read(ctx, []*process.Process{l.worker})
-	if err != nil {
+	if err = errors.Join(err, server.start(ctx)); err != nil {
 		return trial{}, err
 	}
 	searching, done := context.WithCancel(ctx)
@@ -236,9 +240,12 @@ func (b *bench) try(ctx context.Context, l *live, rate int, long time.Duration) 
 		return trial{}, err
 	}
 	to, err := read(ctx, []*process.Process{l.worker})
+	err = errors.Join(err, server.stop(ctx))
+	seconds := to.at.Sub(from.at).Seconds()
 	return trial{
 		Rate: rate, Acknowledged: percentilesOf(milliseconds(events.acknowledged)), Found: percentilesOf(milliseconds(events.found)),
-		Searched: len(events.found), Cores: (to.cpu - from.cpu) / to.at.Sub(from.at).Seconds(),
+		Searched: len(events.found), Cores: (to.cpu - from.cpu) / seconds,
+		Server: server.used.Seconds() / seconds, Machine: (to.machine - from.machine) / seconds,
 	}, err
 }
 

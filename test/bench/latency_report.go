@@ -28,26 +28,19 @@ func (r latency) writeText(to io.Writer) error {
 func (r refresh) writeText(to io.Writer) error {
 	var b strings.Builder
 	writeTrials(&b, r.Trials)
-	b.WriteString("\nA worker that catches up with fresh events:\n\n")
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "refresh\tevents/s\tof the first\t")
-	first := middle(r.Costs[0].Rates)
-	for _, c := range r.Costs {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%.2f\t\n", c.Refresh, humanize.Comma(int64(middle(c.Rates))), middle(c.Rates)/first)
-	}
-	_ = table.Flush() // to memory
-	fmt.Fprintf(&b, "\nMedians of %d rounds, in turns.\n", len(r.Costs[0].Rates))
+	b.WriteString("\n")
+	writeCatchUps(&b, r.Costs)
 	_, err := io.WriteString(to, b.String())
 	return err
 }
 
 func writeTrials(b *strings.Builder, trials []trial) {
-	b.WriteString("Milliseconds from publishing to the acknowledged write, and until a search finds:\n\n")
+	b.WriteString("Milliseconds from publishing to the acknowledged write, and until a search finds;\ncores at work: the worker's, OpenSearch's, all:\n\n")
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "refresh\tevents/s\twritten p50\tp95\tp99\tfound p50\tp95\tp99\tworker cores\t")
+	_, _ = fmt.Fprintln(table, "refresh\tevents/s\twritten p50\tp95\tp99\tfound p50\tp95\tp99\tworker\tOS\tall\t")
 	for _, t := range trials {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t\n", t.Refresh, humanize.Comma(int64(t.Rate)),
-			t.Acknowledged.P50, t.Acknowledged.P95, t.Acknowledged.P99, t.Found.P50, t.Found.P95, t.Found.P99, t.Cores)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t\n", t.Refresh, humanize.Comma(int64(t.Rate)),
+			t.Acknowledged.P50, t.Acknowledged.P95, t.Acknowledged.P99, t.Found.P50, t.Found.P95, t.Found.P99, t.Cores, t.Server, t.Machine)
 	}
 	_ = table.Flush() // to memory
 }

@@ -71,7 +71,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.DurationVar(&o.budget, "budget", 3*time.Minute, "rates and rebuild: of all rounds, of which no further one begins where it would end later")
 	f.StringVar(&o.indexer, "indexer", "bin/indexer", "the program to measure")
 	f.IntVar(&o.entities, "entities", 100_000, "rebuild: posts that the events are of")
-	f.StringVar(&o.rates, "rates", "100,1000,half", "latency and refresh: events per second to publish; half is that of the plain bulk")
+	f.StringVar(&o.rates, "rates", "100,1000,quarter,half", "latency and refresh: events per second to publish; quarter and half are of the plain bulk")
 	f.StringVar(&o.refresh, "refresh", "1s,500ms,200ms,100ms", "refresh: intervals to try")
 	f.DurationVar(&o.step, "step", 8*time.Second, "latency and refresh: how long to publish at each rate")
 	f.StringVar(&o.profile, "profile", "", "stub: the folder to write profiles of CPU and allocations into, by one more run")
@@ -109,6 +109,7 @@ func chapters() []chapter {
 		{"stub", func(b *bench, ctx context.Context) (finding, error) { return b.runStub(ctx) }},
 		{"latency", func(b *bench, ctx context.Context) (finding, error) { return b.runLatency(ctx) }},
 		{"refresh", func(b *bench, ctx context.Context) (finding, error) { return b.runRefresh(ctx) }},
+		{"requests", func(b *bench, ctx context.Context) (finding, error) { return b.runRequests(ctx) }},
 		{"scale", func(b *bench, ctx context.Context) (finding, error) { return b.runScale(ctx) }},
 		{"rebuild", func(b *bench, ctx context.Context) (finding, error) { return b.runRebuild(ctx) }},
 	}

@@ -89,19 +89,26 @@ func (p *publisher) invent(count int) (values [][]byte, ids []string, err error)
 	return values, ids, nil
 }
 
-// lookEvery is how long a search waits after the one before. What is found was
-// there for about half of it, and of a search's own time.
-const lookEvery = 5 * time.Millisecond
+const (
+	// lookEvery is how long a search waits after the one before. What is found was
+	// there for about half of it, and of a search's own time.
+	lookEvery = 5 * time.Millisecond
+	// rests is how much longer than the last search that wait is at least: while much
+	// is sought, searches must not take the cores from those who are measured.
+	rests = 4
+)
 
 // search looks for the sampled documents through the read alias, by id, until ctx
 // ends.
 func (b *bench) search(ctx context.Context, alias string, of *timeline) error {
+	wait := lookEvery
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(lookEvery):
+		case <-time.After(wait):
 		}
+		began := time.Now()
 		ids := of.sought()
 		if len(ids) == 0 {
 			continue
@@ -129,6 +136,7 @@ func (b *bench) search(ctx context.Context, alias string, of *timeline) error {
 			return err
 		}
 		now := time.Now()
+		wait = max(lookEvery, rests*now.Sub(began))
 		for _, hit := range answer.Hits.Hits {
 			of.find(hit.ID, now)
 		}
