@@ -16,7 +16,7 @@ IMAGE         ?= search-indexer
 IMAGE_BUILDER ?= docker build
 
 .DEFAULT_GOAL := help
-.PHONY: backpressure help image image-check build compose-check docs demo up down probes stack-status test test-chart test-observe test-security test-short chaos rolling fuzz bench bench-all bench-rebuild profile rebuilds lint fmt clean simulate
+.PHONY: backpressure help image image-check build compose-check docs demo up down outages probes stack-status test test-chart test-observe test-security test-short chaos rolling fuzz bench bench-all bench-rebuild profile rebuilds lint fmt clean simulate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ rebuilds: up ## rebuild a large log under traffic, and compare (SEED=1 SEEDS_OF_
 	@eval "$$(scripts/stack env)" && E2E_RACE=off REBUILD_SEEDS=$(or $(SEEDS_OF_REBUILD),5) REBUILD_FIRST_SEED=$(or $(SEED),1) \
 	REBUILD_RECORDS=$(or $(RECORDS),1000000) REBUILD_ENTITIES=$(or $(ENTITIES),100000) REBUILD_RATE=$(or $(RATE),1000) \
 	go test -run '^TestRebuildUnderTraffic$$' -count 1 -v -timeout 3h ./test/e2e
+
+outages: up ## stop Kafka, then OpenSearch, in each phase of a rebuild, and compare (ten minutes)
+	@eval "$$(scripts/stack env)" && REBUILD_FAULTS=all \
+	go test -run '^TestRebuildWhileAServiceIsAway$$' -count 1 -v -timeout 1h ./test/e2e
 
 fuzz: ## run every fuzz target for FUZZ_TIME (10s) each
 	@set -e; for package in $$(go list ./...); do \

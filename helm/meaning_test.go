@@ -35,6 +35,36 @@ func TestReplicasAbovePartitions(t *testing.T) {
 	}
 }
 
+// TestSharing holds that whoever runs several workers is told how they share topics,
+// until they do.
+func TestSharing(t *testing.T) {
+	for given, want := range map[string]bool{
+		"":                      true,
+		"worker: {replicas: 1}": false,
+		"worker: {replicas: 1}\nkeda: {enabled: true}":                                             true,
+		"config: {KAFKA_OPTIONS: {group.protocol: consumer, group.remote.assignor: range}}":        false,
+		"worker: {config: {KAFKA_OPTIONS: 'group.protocol=consumer,group.remote.assignor=range'}}": false,
+		"config: {KAFKA_OPTIONS: {group.protocol: consumer}}":                                      true,
+	} {
+		_, notes, err := renderChart(parse(t, given))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(notes, "KAFKA_OPTIONS"); got != want {
+			t.Errorf("%s: told is %v:\n%s", given, got, notes)
+		}
+	}
+}
+
+// TestAllAtOnce is the upgrade that docs/operations.md has for another group protocol.
+func TestAllAtOnce(t *testing.T) {
+	given := parse(t, "worker: {strategy: {type: Recreate, rollingUpdate: null}}")
+	strategy := one[apps.Deployment](t, objects(t, given), "worker").Spec.Strategy
+	if strategy.Type != apps.RecreateDeploymentStrategyType || strategy.RollingUpdate != nil {
+		t.Errorf("strategy %v", strategy)
+	}
+}
+
 // TestGracePeriod holds that Kubernetes waits for longer than the drain takes.
 func TestGracePeriod(t *testing.T) {
 	for timeout, want := range map[string]int64{
@@ -126,15 +156,20 @@ func add(sets map[string]map[string]bool, name, member string) {
 }
 
 // TestFilesArriveWhole holds that alerts and dashboard come as they are: both have
-// braces of their own, which Helm must not take for its.
+// braces of their own, which Helm must not take for its. Only the Jobs that an alert is
+// about are those of the release.
 func TestFilesArriveWhole(t *testing.T) {
-	all := objects(t, parse(t, "metrics: {prometheusRule: {enabled: true}, dashboard: {enabled: true}}"))
+	all := objects(t, parse(t, "fullnameOverride: tunes\nmetrics: {prometheusRule: {enabled: true}, dashboard: {enabled: true}}"))
 	alerts, err := os.ReadFile(chartDir + "/files/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	const anybodys, own = `owner_name=~".*search-indexer-(`, `namespace="search", owner_name=~"tunes-(`
+	if strings.Count(string(alerts), anybodys) != 1 {
+		t.Errorf("alerts.yaml does not have %s", anybodys)
+	}
 	var want monitoring.PrometheusRuleSpec
-	if err := yaml.UnmarshalStrict(alerts, &want); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(strings.Replace(string(alerts), anybodys, own, 1)), &want); err != nil {
 		t.Fatal(err)
 	}
 	got := one[monitoring.PrometheusRule](t, all, "").Spec

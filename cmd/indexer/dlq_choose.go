@@ -147,6 +147,21 @@ func (b *letterbox) findPlaces() error {
 	return nil
 }
 
+// change hands over what changes the topic to do, which has to flush the producer.
+func (b *letterbox) change(do func(*stream.Admin, *stream.Producer) error) error {
+	admin, err := stream.NewAdmin(b.settings.Kafka, b.log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	producer, err := stream.NewProducer(b.settings.Kafka, b.log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = producer.Close() }() // it is flushed
+	return do(admin, producer)
+}
+
 func (b *letterbox) close() {
 	b.stream.Close()
 	b.done()

@@ -90,7 +90,10 @@ func (p *program) dlqPurge(ctx context.Context, flags *purgeFlags) error {
 	plan := box.listing.PlanPurge(choice.mayGo, choice.strangers)
 	refused := choice.asks && plan.Open > 0 && !flags.yes && !flags.dryRun
 	if !refused && !flags.dryRun {
-		if err := p.purge(ctx, box, plan); err != nil {
+		err := box.change(func(admin *stream.Admin, producer *stream.Producer) error {
+			return box.reader.Purge(ctx, plan, admin, producer)
+		})
+		if err != nil {
 			return failed(err, "repeat the command: it goes on where it stopped")
 		}
 	}
@@ -101,20 +104,6 @@ func (p *program) dlqPurge(ctx context.Context, flags *purgeFlags) error {
 		return misused(fmt.Errorf("nothing was removed: %d of these letters are open, and would be lost", plan.Open), "repeat the command with --yes")
 	}
 	return nil
-}
-
-func (p *program) purge(ctx context.Context, box *letterbox, plan dlq.PurgePlan) error {
-	admin, err := stream.NewAdmin(box.settings.Kafka, box.log)
-	if err != nil {
-		return err
-	}
-	defer admin.Close()
-	producer, err := stream.NewProducer(box.settings.Kafka, box.log)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = producer.Close() }() // Purge has flushed it
-	return box.reader.Purge(ctx, plan, admin, producer)
 }
 
 func (p *program) printPurge(plan dlq.PurgePlan, done, asJSON bool) error {

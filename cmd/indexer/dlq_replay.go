@@ -123,29 +123,21 @@ func (p *program) replay(ctx context.Context, box *letterbox, letters []*dlq.Ent
 
 // replayInto changes the report where it has begun.
 func replayInto(ctx context.Context, client *index.Client, box *letterbox, letters []*dlq.Entry, report *dlq.Report) error {
-	admin, err := stream.NewAdmin(box.settings.Kafka, box.log)
-	if err != nil {
+	return box.change(func(admin *stream.Admin, producer *stream.Producer) (err error) {
+		replay := dlq.NewReplay(box.settings.Batch, dlq.ReplayParts{
+			Reader: box.reader, Topics: admin, Producer: producer, Decoder: box.decoder,
+			Catalog: index.NewCatalog(client), Writer: index.NewWriter(client),
+			Observe: func(e pipeline.Ending) {
+				logEnding(box.log, e)
+				box.shown.Add(1)
+			},
+			Log: box.log,
+		})
+		box.shown.Phase("replaying", int64(len(letters)), "letters")
+		defer box.shown.Done() // the report follows
+		*report, err = replay.Run(ctx, letters)
 		return err
-	}
-	defer admin.Close()
-	producer, err := stream.NewProducer(box.settings.Kafka, box.log)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = producer.Close() }() // Run has flushed it
-	replay := dlq.NewReplay(box.settings.Batch, dlq.ReplayParts{
-		Reader: box.reader, Topics: admin, Producer: producer, Decoder: box.decoder,
-		Catalog: index.NewCatalog(client), Writer: index.NewWriter(client),
-		Observe: func(e pipeline.Ending) {
-			logEnding(box.log, e)
-			box.shown.Add(1)
-		},
-		Log: box.log,
 	})
-	box.shown.Phase("replaying", int64(len(letters)), "letters")
-	defer box.shown.Done() // the report follows
-	*report, err = replay.Run(ctx, letters)
-	return err
 }
 
 func (p *program) printReplay(r dlq.Report, asJSON bool) error {

@@ -33,6 +33,22 @@ func locked(ctx context.Context, client *index.Client, request index.LockRequest
 	return do(ctx, lock)
 }
 
+// rebuildCommand is what a rebuild calls itself in the lock, be it a rollback or the
+// end of an earlier one: each finishes or takes back what is unfinished first.
+const rebuildCommand = "rebuild"
+
+// unfinishedText says of each rebuild that is not done whether it goes on, or what is to
+// be done about it.
+func unfinishedText(unfinished []index.Next, running bool) []string {
+	texts := make([]string, len(unfinished))
+	for i, next := range unfinished {
+		if texts[i] = next.String(); running {
+			texts[i] = next.Running()
+		}
+	}
+	return texts
+}
+
 // lockRequest asks for the lock in the name of a command that shows how far it is; a
 // nil progress where it shows nothing.
 func lockRequest(s index.Config, command string, shown *progress.Progress) index.LockRequest {

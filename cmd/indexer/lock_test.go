@@ -20,7 +20,7 @@ func TestOneAtATime(t *testing.T) {
 	if got := s.must("status", "--json"); !strings.Contains(got, `"lock": null`) {
 		t.Errorf("nobody has the lock:\n%s", got)
 	}
-	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "rebuild", TTL: 20 * time.Second})
+	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "rebuild", TTL: 9 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

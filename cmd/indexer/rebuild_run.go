@@ -100,7 +100,7 @@ func (r *rebuilder) plan(ctx context.Context, flags rebuildFlags) (rebuild.Plan,
 
 // run does what flags say under the lock that all share who change indices wholesale.
 func (r *rebuilder) run(ctx context.Context, flags rebuildFlags) (report rebuild.Report, err error) {
-	err = locked(ctx, r.client, lockRequest(r.settings.Index, "rebuild", r.shown), r.log, func(ctx context.Context, lock *index.Lock) error {
+	err = locked(ctx, r.client, lockRequest(r.settings.Index, rebuildCommand, r.shown), r.log, func(ctx context.Context, lock *index.Lock) error {
 		letters := r.letters()
 		b, err := r.rebuild(flags, lock, letters)
 		if err != nil {

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/search-indexer/search-indexer/internal/index"
 	"github.com/search-indexer/search-indexer/internal/pipeline"
 	"github.com/search-indexer/search-indexer/internal/web"
 )
@@ -102,13 +104,8 @@ func (w *worker) unfinishedSwaps(ctx context.Context) []string {
 	if err != nil {
 		return nil // why OpenSearch can't be asked is among the problems
 	}
-	var notes []string
-	for _, next := range unfinished {
-		if next.Live {
-			notes = append(notes, next.String())
-		}
-	}
-	return notes
+	swapped := slices.DeleteFunc(unfinished, func(next index.Next) bool { return !next.Live })
+	return unfinishedText(swapped, w.upkeep.rebuilding())
 }
 
 func pausedPartitions(s pipeline.Snapshot) []string {

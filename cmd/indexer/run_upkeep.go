@@ -40,7 +40,7 @@ func (u *upkeep) look(ctx context.Context, client *index.Client) {
 
 // upkeepStatus is what /status shows of it.
 type upkeepStatus struct {
-	Rebuilds []string    `json:"rebuilds"` // unfinished ones, as sentences
+	Rebuilds []string    `json:"rebuilds"` // that are not done, as sentences
 	Lock     *lockStatus `json:"lock"`     // null where nobody has it
 }
 
@@ -48,9 +48,14 @@ type lockStatus struct {
 	Command string    `json:"command"`
 	Owner   string    `json:"owner"`
 	Since   time.Time `json:"since"`
-	Alive   *bool     `json:"alive,omitempty"` // its holder renews it; null where nobody has watched
+	Alive   *bool     `json:"alive"` // its holder renews it; null where nobody has watched for long enough
 	// Progress is some seconds old; null where the holder tells none.
 	Progress *index.Progress `json:"progress"`
+}
+
+// isRebuild tells that a rebuild has the lock and is not known to have died.
+func (s *lockStatus) isRebuild() bool {
+	return s != nil && s.Command == rebuildCommand && (s.Alive == nil || *s.Alive)
 }
 
 func lockStatusOf(h index.Holder, alive *bool) *lockStatus {
@@ -64,10 +69,7 @@ func lockStatusOf(h index.Holder, alive *bool) *lockStatus {
 func (u *upkeep) status() upkeepStatus {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	s := upkeepStatus{Rebuilds: []string{}}
-	for _, next := range u.unfinished {
-		s.Rebuilds = append(s.Rebuilds, next.String())
-	}
+	s := upkeepStatus{Rebuilds: unfinishedText(u.unfinished, u.rebuilds())}
 	if u.held {
 		alive := u.alive()
 		s.Lock = lockStatusOf(u.holder, &alive)
@@ -77,6 +79,16 @@ func (u *upkeep) status() upkeepStatus {
 
 // alive needs u.mu.
 func (u *upkeep) alive() bool { return u.held && time.Since(u.renewed) < u.patience }
+
+// rebuilds tells that a rebuild is under way. It needs u.mu.
+func (u *upkeep) rebuilds() bool { return u.alive() && u.holder.Command == rebuildCommand }
+
+// rebuilding is rebuilds for who does not have u.mu.
+func (u *upkeep) rebuilding() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.rebuilds()
+}
 
 // Describe implements [prometheus.Collector].
 func (u *upkeep) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(u, ch) }
@@ -97,7 +109,7 @@ func (u *upkeep) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(unfinished, prometheus.GaugeValue, found, string(entity))
 	}
 	running := 0.0
-	if u.alive() && u.holder.Command == "rebuild" {
+	if u.rebuilds() {
 		running = 1
 	}
 	ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("indexer_rebuild_running",

@@ -25,7 +25,7 @@ type overview struct {
 	Members  []string      `json:"members"` // of the group, each as "client id at host"
 	Topics   []topicStatus `json:"topics"`
 	Indices  []indexStatus `json:"indices"`
-	Rebuilds []string      `json:"rebuilds"` // that are unfinished
+	Rebuilds []string      `json:"rebuilds"` // that are not done
 	Drift    []string      `json:"drift"`    // indices that differ from their templates
 	Lock     *lockStatus   `json:"lock"`     // nil where nobody holds it, too
 	Letters  *letterStatus `json:"dead_letters"`
@@ -75,7 +75,9 @@ func (p *program) statusCommand() *cobra.Command {
 		Long: `status asks Kafka and OpenSearch how far the consumer group has come and what
 stands behind the aliases. It looks twice, three seconds apart, to tell rates.
 It needs no running worker; what one worker is doing, and its latest errors, are
-on its own /status. What could not be asked is unknown, null in JSON.
+on its own /status. Where the lock is held it waits for a renewal, for a third of
+LOCK_TTL at most, to tell a rebuild that is under way from one that died. What could
+not be asked is unknown, null in JSON.
 
 Exit code 0 where both answered, 1 where one did not.`,
 		Example: `  indexer status
@@ -106,25 +108,40 @@ func (p *program) status(ctx context.Context, asJSON bool) error {
 	return err
 }
 
-// look asks Kafka and OpenSearch at the same time, each with a deadline of its
-// own: a slow one must not make the other seem away. The error tells which did
+// look asks Kafka and OpenSearch at the same time, each question with a deadline of
+// its own: a slow one must not make the other seem away. The error tells which did
 // not answer; the rest of the view is right all the same.
 func (p *program) look(ctx context.Context, s settings) (overview, error) {
 	const patience = 15 * time.Second
 	view := overview{Group: s.Kafka.GroupID, Problems: []string{}}
+	client, err := index.NewClient(s.Index)
+	if err != nil {
+		return view, err
+	}
 	var kafka, search overview // each is one goroutine's
 	var kafkaErr, searchErr error
 	var both sync.WaitGroup
-	ask := func(part *overview, err *error, question func(*overview, context.Context) error) {
+	ask := func(err *error, questions ...func(context.Context) error) {
 		both.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, patience)
-			defer cancel()
-			*err = question(part, ctx)
+			for _, question := range questions {
+				ctx, cancel := context.WithTimeout(ctx, patience)
+				*err = question(ctx)
+				cancel()
+				if *err != nil {
+					return
+				}
+			}
 		})
 	}
-	ask(&kafka, &kafkaErr, func(o *overview, ctx context.Context) error { return o.askKafka(ctx, p, s) })
-	ask(&search, &searchErr, func(o *overview, ctx context.Context) error { return o.askOpenSearch(ctx, s) })
+	ask(&kafkaErr, func(ctx context.Context) error { return kafka.askKafka(ctx, p, s) })
+	ask(&searchErr,
+		func(ctx context.Context) error { return search.askIndices(ctx, client) },
+		func(ctx context.Context) error { return search.askLock(ctx, client) },
+		func(ctx context.Context) error { return search.askRebuilds(ctx, client) })
 	both.Wait()
+	if searchErr != nil {
+		searchErr = fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), searchErr)
+	}
 	view.Topics, view.Letters, view.Members = kafka.Topics, kafka.Letters, kafka.Members
 	view.Indices, view.Rebuilds, view.Drift, view.Lock = search.Indices, search.Rebuilds, search.Drift, search.Lock
 	view.Problems = append(append(view.Problems, kafka.Problems...), search.Problems...)
@@ -216,38 +233,19 @@ func latestLetters(open []*dlq.Entry) []letterPlace {
 	return places
 }
 
-// askOpenSearch fills in indices and rebuilds.
-func (o *overview) askOpenSearch(ctx context.Context, s settings) error {
-	client, err := index.NewClient(s.Index)
-	if err != nil {
-		return err
-	}
+// askIndices fills in indices and drift.
+func (o *overview) askIndices(ctx context.Context, client *index.Client) error {
 	for _, problem := range client.Ready(ctx) {
 		o.Problems = append(o.Problems, problem.String())
 	}
 	indices, err := client.Overview(ctx)
 	if err != nil {
-		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
-	}
-	unfinished, err := client.Unfinished(ctx)
-	if err != nil {
-		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
-	}
-	o.Rebuilds = []string{}
-	for _, next := range unfinished {
-		o.Rebuilds = append(o.Rebuilds, next.String())
+		return err
 	}
 	o.Indices = make([]indexStatus, len(indices))
 	for i, found := range indices {
 		o.Indices[i] = indexStatus{Alias: found.Alias, Index: found.Index, Documents: found.Documents, Tombstones: found.Tombstones}
 	}
-	if err := errors.Join(o.askDrift(ctx, client), o.askLock(ctx, client)); err != nil {
-		return fmt.Errorf("ask OpenSearch at %s: %w", strings.Join(s.Index.URLs, ","), err)
-	}
-	return nil
-}
-
-func (o *overview) askDrift(ctx context.Context, client *index.Client) error {
 	drifts, err := client.Drift(ctx)
 	if err != nil {
 		return err
@@ -259,10 +257,27 @@ func (o *overview) askDrift(ctx context.Context, client *index.Client) error {
 	return nil
 }
 
+// askLock fills in who has the lock, and whether they live: one that was killed leaves
+// it behind. Where that takes too long to find out it stays unknown.
 func (o *overview) askLock(ctx context.Context, client *index.Client) error {
-	holder, held, err := client.LockHolder(ctx)
-	if held {
+	holder, held, alive, err := client.Watch(ctx)
+	switch {
+	case !held:
+		return err
+	case err != nil:
 		o.Lock = lockStatusOf(holder, nil)
+	default:
+		o.Lock = lockStatusOf(holder, &alive)
+	}
+	return nil
+}
+
+// askRebuilds fills in what is unfinished: after the lock, so that nothing is left of a
+// rebuild that had it and has ended since.
+func (o *overview) askRebuilds(ctx context.Context, client *index.Client) error {
+	unfinished, err := client.Unfinished(ctx)
+	if err == nil {
+		o.Rebuilds = unfinishedText(unfinished, o.Lock.isRebuild())
 	}
 	return err
 }

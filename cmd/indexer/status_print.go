@@ -45,7 +45,10 @@ func (o overview) print(out io.Writer) error {
 	}
 	if l := o.Lock; l != nil {
 		_, err = fmt.Fprintf(out, "locked for %s since %s, by %s\n", l.Command, l.Since.Format(time.RFC3339), l.Owner)
-		if l.Progress != nil {
+		switch {
+		case l.Alive != nil && !*l.Alive:
+			_, err = fmt.Fprintln(out, "  which is silent, perhaps it died: who comes next takes the lock over")
+		case l.Progress != nil:
 			_, err = fmt.Fprintln(out, " ", progress.Standing(*l.Progress))
 		}
 	}

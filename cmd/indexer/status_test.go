@@ -67,7 +67,7 @@ func TestStatusOfARunningGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "rebuild", Progress: func() index.Progress {
+	lock, err := client.Lock(t.Context(), index.LockRequest{Command: "rebuild", TTL: 9 * time.Second, Progress: func() index.Progress {
 		return index.Progress{Phase: "fold", Done: 250, Total: 1000, Unit: "events", PerSecond: 25, SecondsLeft: 30}
 	}})
 	if err != nil {
@@ -88,7 +88,8 @@ func TestStatusOfARunningGroup(t *testing.T) {
 	}
 }
 
-// TestUnfinishedRebuilds: status names each; a worker those that went live.
+// TestUnfinishedRebuilds: status names each, and whether it goes on; a worker's notes
+// those that went live.
 func TestUnfinishedRebuilds(t *testing.T) {
 	env := fresh(t)
 	indexer(t, env, "", "setup").want(t, exitDone)
@@ -108,24 +109,47 @@ func TestUnfinishedRebuilds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := &worker{client: client, upkeep: &upkeep{patience: time.Minute}}
 	want := func(words string, notes int) {
 		t.Helper()
 		rebuilds, _ := statusJSON(t, env, exitDone)["rebuilds"].([]any)
 		if len(rebuilds) != 1 || !strings.Contains(fmt.Sprint(rebuilds...), words) {
 			t.Errorf("rebuilds %q, want one with %q", rebuilds, words)
 		}
-		if got := (&worker{client: client}).unfinishedSwaps(t.Context()); len(got) != notes {
+		w.upkeep.look(t.Context(), client)
+		if got := w.upkeep.status().Rebuilds; len(got) != 1 || !strings.Contains(got[0], words) {
+			t.Errorf("a worker's rebuilds %q, want one with %q", got, words)
+		}
+		if got := w.unfinishedSwaps(t.Context()); len(got) != notes || notes > 0 && !strings.Contains(got[0], words) {
 			t.Errorf("notes of a worker: %q", got)
 		}
 	}
-	want("rebuild by ann of posts into "+next.Index+" is unfinished", 0)
+	rebuilding := func() (over func()) {
+		t.Helper()
+		lock, err := client.Lock(t.Context(), index.LockRequest{Command: rebuildCommand, TTL: 3 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if err := lock.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	want("rebuild by ann of posts into "+next.Index+" has ended unfinished: run `indexer rebuild`", 0)
+	over := rebuilding()
+	want("rebuild of posts into "+next.Index+" is under way", 0)
+	over()
 	if err := client.Swap(t.Context(), []index.Swap{{From: targets[document.Post].Index, To: next}}); err != nil {
 		t.Fatal(err)
 	}
-	want("rebuild by ann of posts is between swap and done", 1)
+	want("rebuild by ann of posts has ended between swap and done: run `indexer rebuild --finish`", 1)
 	if got := indexer(t, env, "", "status"); !strings.Contains(got.stdout, "\nrebuild by ann of posts ") {
 		t.Errorf("stdout:\n%s", got.stdout)
 	}
+	over = rebuilding()
+	want("rebuild of posts into "+next.Index+" is between swap and done", 1)
+	over()
 }
 
 // Each server has a time of its own: one that is away leaves the other's part of

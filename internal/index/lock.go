@@ -16,10 +16,11 @@ const (
 
 // Holder is who has the lock, as they wrote it.
 type Holder struct {
-	Owner   string    // the process: host, number, and a random part
-	Command string    // what it does
-	Since   time.Time // by its own clock
-	Renewal int       // another one after each renewal
+	Owner   string        // the process: host, number, and a random part
+	Command string        // what it does
+	Since   time.Time     // by its own clock
+	TTL     time.Duration // without a renewal, until others may take the lock
+	Renewal int           // another one after each renewal
 	// Progress is how far it was at its last renewal, about a third of its TTL ago at most.
 	Progress Progress
 }
@@ -111,4 +112,25 @@ func (c *Client) Lock(ctx context.Context, request LockRequest) (*Lock, error) {
 func (c *Client) LockHolder(ctx context.Context) (h Holder, held bool, err error) {
 	found, err := c.readLock(ctx)
 	return found.holder(), found.held, err
+}
+
+// Watch is LockHolder that finds out whether the holder lives, which takes a good third
+// of its TTL at most. Where ctx ends before, that is an error beside the holder.
+func (c *Client) Watch(ctx context.Context) (h Holder, held, alive bool, err error) {
+	first, held, err := c.LockHolder(ctx)
+	if err != nil || !held {
+		return Holder{}, false, false, err
+	}
+	for end := time.Now().Add(first.TTL/lockRenewals + first.TTL/lockPolls); time.Now().Before(end); {
+		select {
+		case <-time.After(first.TTL / lockPolls / lockRenewals):
+		case <-ctx.Done():
+			return first, true, false, context.Cause(ctx)
+		}
+		now, held, err := c.LockHolder(ctx)
+		if err != nil || !held || now.Renewal != first.Renewal {
+			return now, held, held, err
+		}
+	}
+	return first, true, false, nil
 }

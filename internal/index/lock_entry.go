@@ -47,7 +47,7 @@ type lockEntry struct {
 }
 
 func (e lockEntry) holder() Holder {
-	return Holder{Owner: e.Owner, Command: e.Command, Since: e.Since, Renewal: e.seqNo, Progress: e.Progress}
+	return Holder{Owner: e.Owner, Command: e.Command, Since: e.Since, TTL: e.ttl(lockTTL), Renewal: e.seqNo, Progress: e.Progress}
 }
 
 func (e lockEntry) same(other lockEntry) bool {

@@ -125,6 +125,32 @@ func TestLockTellsProgress(t *testing.T) {
 	}
 }
 
+// TestWatch tells a holder who lives from one who died, and from none.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	client := mustClient(t, realConfig(t))
+	l := mustLock(t, client, "rebuild")
+	holder, held, alive, err := client.Watch(t.Context())
+	if err != nil || !held || !alive || holder.Owner != l.document.Owner || holder.TTL != testTTL {
+		t.Errorf("while it is renewed: %+v, held %v, alive %v, %v", holder, held, alive, err)
+	}
+	forsake(l)
+	if holder, held, alive, err := client.Watch(t.Context()); err != nil || !held || alive || holder.Owner != l.document.Owner {
+		t.Errorf("forsaken: %+v, held %v, alive %v, %v", holder, held, alive, err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), testTTL/lockPolls)
+	defer cancel()
+	if holder, held, _, err := client.Watch(short); err == nil || !held || holder.Owner != l.document.Owner {
+		t.Errorf("in too short a time: %+v, held %v, %v", holder, held, err)
+	}
+	if err := l.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, held, alive, err := client.Watch(t.Context()); err != nil || held || alive {
+		t.Errorf("released: held %v, alive %v, %v", held, alive, err)
+	}
+}
+
 func TestForsakenLockIsTakenOver(t *testing.T) {
 	t.Parallel()
 	client := mustClient(t, realConfig(t))

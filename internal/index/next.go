@@ -24,12 +24,20 @@ type Next struct {
 	Live   bool // the read and write alias lead to it already
 }
 
-// String says what an operator has to know of it.
+// String says what an operator has to do about it, where nobody goes on with it.
 func (n Next) String() string {
 	if n.Live {
-		return fmt.Sprintf("rebuild by %s of %ss is between swap and done: run `indexer rebuild --finish` if it is not running", n.Origin.Owner, n.Entity)
+		return fmt.Sprintf("rebuild by %s of %ss has ended between swap and done: run `indexer rebuild --finish`", n.Origin.Owner, n.Entity)
 	}
-	return fmt.Sprintf("rebuild by %s of %ss into %s is unfinished: run `indexer rebuild`, or `indexer rebuild --abort`, if it is not running", n.Origin.Owner, n.Entity, n.Index)
+	return fmt.Sprintf("rebuild by %s of %ss into %s has ended unfinished: run `indexer rebuild`, or `indexer rebuild --abort`", n.Origin.Owner, n.Entity, n.Index)
+}
+
+// Running says how far it is, where a rebuild is under way.
+func (n Next) Running() string {
+	if n.Live {
+		return fmt.Sprintf("rebuild of %ss into %s is between swap and done: it serves, and may lack the last events until then", n.Entity, n.Index)
+	}
+	return fmt.Sprintf("rebuild of %ss into %s is under way", n.Entity, n.Index)
 }
 
 // loadSettings are what an index is loaded with: no refresh and no replica until
@@ -168,7 +176,8 @@ func (c *Client) Reclaim(ctx context.Context, next Next) error {
 
 // Live returns the index behind both aliases of an entity with how it came to be;
 // an empty name where neither alias stands. Aliases that stand otherwise are an error,
-// as is an index that has the name of one: nothing can be swapped there.
+// as is an index that has the name of one: nothing can be swapped there. So is an index
+// that is closed: it can't be read, hence not be counted.
 func (c *Client) Live(ctx context.Context, entity document.Entity) (string, Origin, error) {
 	found, s, err := c.ownIndices(ctx, entity)
 	if err != nil || len(s.obstacles)+len(s.read)+len(s.write) == 0 {
@@ -180,6 +189,9 @@ func (c *Client) Live(ctx context.Context, entity document.Entity) (string, Orig
 			problems = append(problems, errors.New(problem.String()))
 		}
 		return "", Origin{}, errors.Join(problems...)
+	}
+	if found[s.target].isClosed() {
+		return "", Origin{}, errors.New(closed(s.target).String())
 	}
 	origin, err := found[s.target].origin()
 	return s.target, origin, err

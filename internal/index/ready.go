@@ -40,7 +40,7 @@ func (i liveIndex) problems(name string) []Problem {
 	}
 	settings := flat(i.Settings)
 	if fmt.Sprint(settings["index.verified_before_close"]) == "true" { // there only while it is closed (3.8.0)
-		found = append(found, Problem{fmt.Sprintf("index %s is closed", name), "open it by POST /" + name + "/_open"})
+		found = append(found, closed(name))
 	}
 	for _, block := range []string{"write", "read_only", "read_only_allow_delete"} {
 		if fmt.Sprint(settings["index.blocks."+block]) != "true" {
@@ -53,6 +53,10 @@ func (i liveIndex) problems(name string) []Problem {
 		found = append(found, Problem{fmt.Sprintf("index %s is blocked for writes (index.blocks.%s)", name, block), wayOut})
 	}
 	return found
+}
+
+func closed(name string) Problem {
+	return Problem{fmt.Sprintf("index %s is closed", name), "open it by POST /" + name + "/_open"}
 }
 
 func (c *Client) templateProblems() []Problem {

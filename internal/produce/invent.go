@@ -49,7 +49,9 @@ type event struct {
 	Data          any    `json:"data"`
 }
 
-type post struct {
+// Post is the data of a post's event as publishers send it. Times are in the form of
+// RFC 3339; what is empty is not sent.
+type Post struct {
 	ID          string   `json:"post_id"`
 	Title       string   `json:"title,omitzero"`
 	Content     string   `json:"content,omitzero"`
@@ -126,7 +128,7 @@ func (w *writer) next() (*record.Record, error) {
 		gone.version++
 		w.posts[i] = w.posts[len(w.posts)-1] // ids are never used again
 		w.posts = w.posts[:len(w.posts)-1]
-		return w.record("post.deleted", now, gone, post{ID: gone.id.String()})
+		return w.record("post.deleted", now, gone, Post{ID: gone.id.String()})
 	}
 }
 
@@ -148,9 +150,9 @@ func (w *writer) again(made []entity) entity {
 	return *e
 }
 
-func (w *writer) newPost(e entity, now string) post {
+func (w *writer) newPost(e entity, now string) Post {
 	p := w.phrases(e)
-	return post{
+	return Post{
 		ID: e.id.String(), Title: w.fill(pick(w, p.titles), p), Content: w.prose(p, 4), Summary: w.prose(p, 1),
 		Slug: "post-" + e.id.String()[:13], AuthorID: fmt.Sprintf("user-%d", w.chance.IntN(20_000)),
 		ArtistID: pick(w, w.artists).id.String(), Status: pick(w, []string{"published", "published", "draft"}),
@@ -160,9 +162,9 @@ func (w *writer) newPost(e entity, now string) post {
 }
 
 // postUpdate carries what an editor changed: the text, the title, or a mark.
-func (w *writer) postUpdate(e entity, now string) post {
+func (w *writer) postUpdate(e entity, now string) Post {
 	p := w.phrases(e)
-	changed := post{ID: e.id.String(), UpdatedAt: now}
+	changed := Post{ID: e.id.String(), UpdatedAt: now}
 	switch w.chance.IntN(4) {
 	case 0:
 		changed.Title = w.fill(pick(w, p.titles), p)

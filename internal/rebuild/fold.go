@@ -36,13 +36,17 @@ func (b *Rebuild) foldLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.begun = stream.Positions(ranges)
+	for i := range b.begun {
+		b.begun[i].Next = ranges[i].From
+	}
 	b.joined = stream.Positions(ranges)
 	b.report.Events = b.fold.Stats().Records
-	return b.uncut(ctx, ranges)
+	return b.uncut(ctx)
 }
 
 // uncut makes sure that the log still begins where the fold began to read.
-func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
+func (b *Rebuild) uncut(ctx context.Context) error {
 	if b.options.AcceptTruncated || b.options.Seed {
 		return nil
 	}
@@ -50,14 +54,10 @@ func (b *Rebuild) uncut(ctx context.Context, read []stream.Range) error {
 	if err != nil {
 		return err
 	}
-	begun := stream.Positions(read)
-	for i := range begun {
-		begun[i].Next = read[i].From
-	}
-	if ended := stream.Ended(begun, now); len(ended) > 0 {
+	if ended := stream.Ended(b.begun, now); len(ended) > 0 {
 		return fmt.Errorf("topic %s was removed, or made again, while it was read", ended[0].Topic)
 	}
-	if cut := stream.Cut(begun, now); len(cut) > 0 {
+	if cut := stream.Cut(b.begun, now); len(cut) > 0 {
 		return fmt.Errorf("the log of %s was cut while it was read", cut[0].Partition)
 	}
 	return nil

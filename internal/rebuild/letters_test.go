@@ -112,6 +112,22 @@ func TestALetterThatTheBrokerRefuses(t *testing.T) {
 	}
 }
 
+// What a new index refuses, and the log no longer holds when it becomes a dead letter,
+// is told by its place.
+func TestALogThatIsCutBeforeTheLetters(t *testing.T) {
+	s := newStand(t)
+	s.setup()
+	s.index(t.Context(), s.client, s.post("a", 1))
+	report := s.ok(s.strict(), acceptRejected, at(PhaseDrain, func(context.Context) error { s.cut(); return nil }))
+	told := strings.Join(report.Notes, "\n")
+	if len(s.letters.sent) != 0 || !strings.Contains(told, s.kafka.TopicPrefix+"post.created/") || !strings.Contains(told, "is no dead letter") {
+		t.Errorf("%d letters, told %q", len(s.letters.sent), told)
+	}
+	if strings.Count(told, "no dead letter") != 1 {
+		t.Errorf("the partition of the refused event alone is to be told: %q", told)
+	}
+}
+
 // However many documents are refused, they are remembered in the same space, and none
 // of them is forgotten.
 func TestRefusalsAreBounded(t *testing.T) {

@@ -210,7 +210,10 @@ func (b *Rebuild) loadRefused(ctx context.Context) error {
 	}
 	whole = stream.Before(b.joined, whole)
 	b.Display.Phase("load refused documents event by event", records(whole), "events")
-	return b.join(ctx, whole, b.isMarked)
+	if err := b.join(ctx, whole, b.isMarked); err != nil {
+		return err
+	}
+	return b.uncut(ctx)
 }
 
 // isMarked tells the good events of documents of which something was refused. It may

@@ -55,6 +55,24 @@ func TestTheReplacedIndexIsTakenAway(t *testing.T) {
 	}
 }
 
+// A live index that is closed can be neither counted nor read: that is said before
+// anything is begun.
+func TestTheLiveIndexIsClosed(t *testing.T) {
+	s := newStand(t)
+	s.setup()
+	s.index(t.Context(), s.client, s.post("a", 1))
+	live := s.live()
+	s.request("POST", "/"+live+"/_close", "")
+	begun := false
+	err := s.rebuild(at(PhaseFold, func(context.Context) error { begun = true; return nil })).Run(t.Context())
+	if err == nil || begun || !strings.Contains(err.Error(), "index "+live+" is closed") || !strings.Contains(err.Error(), "_open") {
+		t.Errorf("begun %v, got %v", begun, err)
+	}
+	s.request("POST", "/"+live+"/_open?wait_for_active_shards=1", "")
+	s.ok()
+	s.right()
+}
+
 // A private alias that somebody takes away behind the swap comes back, and an index
 // without it is still known to be unfinished. One that is gone itself ends the
 // rebuild.

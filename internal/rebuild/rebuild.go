@@ -89,6 +89,7 @@ type Rebuild struct {
 	live    []PlanEntity  // as the check found it
 	fold    *fold.Fold
 	nexts   []index.Next
+	begun   []record.Position // where the log began when it was folded
 	joined  []record.Position // what of the log the new indices hold
 	swapped bool
 	refused refusals

@@ -82,11 +82,16 @@ func (b *Rebuild) lacks(what, wayOut string) error {
 	if !b.swapped && !b.options.AcceptTruncated {
 		return &RefusedError{What: what, WayOut: wayOut}
 	}
+	b.tell(what)
+	return nil
+}
+
+// tell says once what the new index lacks, in the log and in the report.
+func (b *Rebuild) tell(what string) {
 	if !slices.Contains(b.report.Notes, what) {
 		b.Logger.Error().Msg(what + "; run `indexer verify`")
 		b.report.note(what)
 	}
-	return nil
 }
 
 // join takes records through the pipeline into the new indices. Keep, where it is
@@ -164,9 +169,27 @@ func (b *Rebuild) bury(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.tellUnburied(origin, present)
 	again := stream.After(origin.Refused, stream.Before(origin.Joined, present))
 	b.Display.Phase("write dead letters", records(again), "events")
 	return b.join(ctx, again, b.isMarked)
+}
+
+// tellUnburied says of which stretches with refused events no letters can be made, as
+// the log holds them no more. Nobody remembers which events these were: it may have
+// been an earlier run that met them.
+func (b *Rebuild) tellUnburied(origin index.Origin, present []stream.Range) {
+	const lost = "what the new index refuses of them is no dead letter; the index that was replaced may hold it"
+	for _, p := range stream.Ended(origin.Refused, present) {
+		if !slices.Contains(origin.Joined, p) { // of which nothing was refused
+			b.tell(fmt.Sprintf("topic %s was removed, or made again, before its events from offset %d of partition %d on were read once more: %s", p.Topic, p.Next, p.ID, lost))
+		}
+	}
+	for _, gone := range stream.Before(origin.Joined, stream.Cut(origin.Refused, present)) {
+		if gone.From < gone.To {
+			b.tell(fmt.Sprintf("the log of %s was cut before %d events from offset %d on were read once more: %s", gone.Partition, gone.To-gone.From, gone.From, lost))
+		}
+	}
 }
 
 // judgeRefusals keeps a new index from going live that refuses what is not yet a

@@ -29,7 +29,7 @@ type Config struct {
 	CertFile         string            `env:"KAFKA_CERT_FILE" doc:"PEM file with this client's certificate, where the brokers ask for one; needs KAFKA_KEY_FILE."`
 	KeyFile          string            `env:"KAFKA_KEY_FILE" doc:"PEM file with the private key of KAFKA_CERT_FILE."`
 	DLQTopic         string            `env:"KAFKA_DLQ_TOPIC, default=search-indexer.dlq" doc:"Topic for dead letters; the prefix is not put in front."`
-	Options          map[string]string `env:"KAFKA_OPTIONS, separator==" doc:"Further librdkafka properties as name=value,name=value, such as group.protocol=consumer (brokers 4.0 and later); those that would break a guarantee are refused."`
+	Options          map[string]string `env:"KAFKA_OPTIONS, separator==" doc:"Further librdkafka properties as name=value,name=value, such as group.protocol=consumer,group.remote.assignor=range (brokers 4.0 and later; workers then share each topic evenly); those that would break a guarantee are refused."`
 }
 
 // FullTopics returns the topics to read with the prefix in front.

@@ -193,6 +193,10 @@ func remedy(code kafka.ErrorCode) string {
 		return "another worker has the same group.instance.id in KAFKA_OPTIONS; give each its own"
 	case kafka.ErrUnsupportedVersion, kafka.ErrUnsupportedFeature:
 		return "the brokers are too old for what KAFKA_OPTIONS asks; group.protocol=consumer needs 4.0 or later"
+	case kafka.ErrGroupIDNotFound:
+		// What librdkafka's cooperative-sticky members keep in the group keeps a broker
+		// from taking it over into the newer protocol (4.1.1, librdkafka 2.15).
+		return "the group has members without group.protocol=consumer, which must all have left before the first one with it can join; stop them first"
 	case kafka.ErrInconsistentGroupProtocol:
 		return "the group has members of another kind; stop them or choose another KAFKA_GROUP_ID"
 	default:

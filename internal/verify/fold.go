@@ -77,7 +77,7 @@ func (v *Verify) findIndices(ctx context.Context) error {
 	}
 	for _, next := range unfinished {
 		if next.Live && v.indices[next.Entity] == next.Index {
-			return errors.New(next.String())
+			return fmt.Errorf("%s lacks events: the rebuild of %ss is between swap and done; wait for its end, or run `indexer rebuild --finish` where it has died", next.Index, next.Entity)
 		}
 	}
 	return nil

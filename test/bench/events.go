@@ -16,31 +16,14 @@ import (
 
 // event is an event of a post as publishers send it.
 type event struct {
-	ID            string `json:"event_id,omitzero"`
-	Type          string `json:"event_type"`
-	CorrelationID string `json:"correlation_id,omitzero"`
-	Timestamp     string `json:"timestamp"`
-	Version       int    `json:"version"`
-	Data          post   `json:"data"`
+	ID            string       `json:"event_id,omitzero"`
+	Type          string       `json:"event_type"`
+	CorrelationID string       `json:"correlation_id,omitzero"`
+	Timestamp     string       `json:"timestamp"`
+	Version       int          `json:"version"`
+	Data          produce.Post `json:"data"`
 
 	key string // of the record; empty for the post's id
-}
-
-type post struct {
-	ID          string   `json:"post_id"`
-	Title       string   `json:"title,omitzero"`
-	Content     string   `json:"content,omitzero"`
-	Summary     string   `json:"summary,omitzero"`
-	Slug        string   `json:"slug,omitzero"`
-	AuthorID    string   `json:"author_id,omitzero"`
-	ArtistID    string   `json:"artist_id,omitzero"`
-	Status      string   `json:"status,omitzero"`
-	Language    string   `json:"language,omitzero"`
-	Tags        []string `json:"tags,omitzero"`
-	Rating      float64  `json:"rating,omitzero"`
-	CreatedAt   string   `json:"created_at,omitzero"`
-	UpdatedAt   string   `json:"updated_at,omitzero"`
-	PublishedAt string   `json:"published_at,omitzero"`
 }
 
 // inventor makes events of posts that look as those of `produce --count` do, each
@@ -49,7 +32,7 @@ type post struct {
 type inventor struct {
 	size   int // bytes of an event
 	chance *rand.Rand
-	posts  []post
+	posts  []produce.Post
 	book   string   // their contents in a row
 	at     int      // where the next content begins
 	ids    []string // of all posts so far
@@ -107,11 +90,11 @@ func (v *inventor) event(kind, id string, version int) event {
 	v.clock = v.clock.Add(time.Millisecond)
 	return event{
 		ID: v.uuid(), Type: kind, CorrelationID: "request-" + strconv.Itoa(v.chance.IntN(1_000_000)),
-		Timestamp: v.clock.Format("2006-01-02T15:04:05.000000Z"), Version: version, Data: post{ID: id},
+		Timestamp: v.clock.Format("2006-01-02T15:04:05.000000Z"), Version: version, Data: produce.Post{ID: id},
 	}
 }
 
-func (v *inventor) model() post { return v.posts[v.chance.IntN(len(v.posts))] }
+func (v *inventor) model() produce.Post { return v.posts[v.chance.IntN(len(v.posts))] }
 
 // full sets all fields, and the content to what is left of the size. A size that
 // leaves no room for them is that of an event with a title alone.

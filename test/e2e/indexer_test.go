@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -137,10 +138,13 @@ func (x *indexer) run(args ...string) (code int, output string) {
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
+// setupPartitions is how many each topic of a test has.
+const setupPartitions = 12
+
 // setup runs `indexer setup`, which must work.
 func (x *indexer) setup() {
 	x.t.Helper()
-	if code, out := x.run("setup", "--partitions", "12"); code != 0 {
+	if code, out := x.run("setup", "--partitions", strconv.Itoa(setupPartitions)); code != 0 {
 		x.t.Fatalf("indexer setup: exit code %d\n%s", code, out)
 	}
 }

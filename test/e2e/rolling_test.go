@@ -34,7 +34,7 @@ func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	cases := []rollingCase{
 		{name: "classic", options: "group.protocol=classic"},
-		{name: "consumer", options: "group.protocol=consumer"},
+		{name: "consumer", options: fairShares},
 	}
 	rounds, rate, long := 1, 300, os.Getenv("ROLLING_ROUNDS") != ""
 	if long {

@@ -1,10 +1,12 @@
 package observe
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,14 +23,49 @@ import (
 
 const files = "../../helm/search-indexer/files/"
 
+// alerts are those of the file, as they stand there.
 func alerts(t *testing.T) []rulefmt.Rule {
 	t.Helper()
-	groups, errs := rulefmt.ParseFile(files+"alerts.yaml", false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	text, err := os.ReadFile(files + "alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rulesOf(t, text)
+}
+
+// chartAlerts are those that the chart makes of the file for a release of other names.
+func chartAlerts(t *testing.T, values string) []rulefmt.Rule {
+	t.Helper()
+	render := exec.CommandContext(t.Context(), "go", "run", "-C", "../../helm", "./template")
+	render.Stdin = strings.NewReader(values)
+	lines, err := render.Output()
+	if err != nil {
+		t.Fatalf("render the chart: %v", err)
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(lines)); decoder.More(); {
+		var object struct {
+			Kind string          `json:"kind"`
+			Spec json.RawMessage `json:"spec"`
+		}
+		if err := decoder.Decode(&object); err != nil {
+			t.Fatal(err)
+		}
+		if object.Kind == "PrometheusRule" {
+			return rulesOf(t, object.Spec) // JSON is YAML
+		}
+	}
+	t.Fatal("the chart has no PrometheusRule")
+	return nil
+}
+
+func rulesOf(t *testing.T, text []byte) []rulefmt.Rule {
+	t.Helper()
+	groups, errs := rulefmt.Parse(text, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	for _, err := range errs {
 		t.Error(err)
 	}
 	if len(errs) > 0 || len(groups.Groups) == 0 {
-		t.Fatal("alerts.yaml does not parse")
+		t.Fatal("the alerts do not parse")
 	}
 	var all []rulefmt.Rule
 	for _, group := range groups.Groups {
@@ -216,7 +253,7 @@ func TestAlertsFire(t *testing.T) {
 					load += "  " + series + " " + values + "\n"
 				}
 			}
-			soon, late := fired(t, load)
+			soon, late := fired(t, alerts(t), load)
 			if len(soon) > 0 && !tt.soon {
 				t.Errorf("after two minutes there fire %q", soon)
 			}
@@ -224,6 +261,21 @@ func TestAlertsFire(t *testing.T) {
 				t.Errorf("there fire %q, want %q", late, tt.want)
 			}
 		})
+	}
+}
+
+// However a release is called, its own failed Jobs are told of, and no others.
+func TestFailedJobsOfARelease(t *testing.T) {
+	all := chartAlerts(t, "fullnameOverride: tunes\nmetrics: {prometheusRule: {enabled: true}}")
+	all = slices.DeleteFunc(all, func(r rulefmt.Rule) bool { return r.Alert != "SearchIndexerJobFailed" })
+	for owner, want := range map[string]int{"tunes-rebuild": 1, "tunes-verify": 1, "demo-search-indexer-rebuild": 0, "other-tunes-rebuild": 0} {
+		load := "load 1m\n"
+		for _, series := range []string{failedJob("j"), ownedJob("j", owner)} {
+			load += "  " + strings.Replace(series, `namespace="n"`, `namespace="search"`, 1) + " 1x60\n"
+		}
+		if _, late := fired(t, all, load); len(late) != want {
+			t.Errorf("%s: there fire %q", owner, late)
+		}
 	}
 }
 
@@ -244,10 +296,10 @@ func pairs(series map[string]string) (list []string) {
 }
 
 // fired returns the alerts that fire after two minutes, and after fifty.
-func fired(t *testing.T, load string) (soon, late []string) {
+func fired(t *testing.T, all []rulefmt.Rule, load string) (soon, late []string) {
 	t.Helper()
 	query := rules.EngineQueryFunc(promqltest.NewTestEngine(t, false, 0, promqltest.DefaultMaxSamplesPerQuery), promqltest.LoadedStorage(t, load))
-	for _, rule := range alerts(t) {
+	for _, rule := range all {
 		alert := rules.NewAlertingRule(rule.Alert, parse(t, rule.Expr), time.Duration(rule.For), time.Duration(rule.KeepFiringFor),
 			labels.FromMap(rule.Labels), labels.FromMap(rule.Annotations), labels.EmptyLabels(), "", true, slog.New(slog.DiscardHandler))
 		for minute := range 51 {
