@@ -26,10 +26,13 @@ import (
 //
 //   - ignore_above 8191: Lucene refuses a document for a term of over 32,766
 //     bytes, and ignore_above counts UTF-16 units, of up to 3 bytes each.
-//   - the dates' third format: T, t or a space between date and time, Z, z or
-//     an offset to 18 hours in any of its three spellings, 1 to 9 digits of a
-//     fraction. epoch_millis is first, so that a number is milliseconds even where
-//     it has the four digits of a year.
+//   - the dates' first format: what publishers usually send, which Java parses in
+//     half the time that it takes by the others; it knows no bare number. epoch_millis
+//     is next, so that a number is milliseconds even where it has the four digits of
+//     a year, and is what searches show. The last one: T, t or a space between date
+//     and time, Z, z or an offset to 18 hours in any of its three spellings, 1 to 9
+//     digits of a fraction. rfc3339_lenient is faster than all of them, but never
+//     matches beside others.
 //   - "dynamic": false: other fields are stored and not indexed, dots included.
 //
 //go:embed templates

@@ -110,6 +110,11 @@ func TestDates(t *testing.T) {
 			t.Errorf("%s is found at %q, want %q", hit.ID, got, values[hit.ID])
 		}
 	}
+	shown := call[map[string]any](t, client, http.MethodPost, "/"+client.names(document.Post).Read+"/_search?filter_path=hits.hits.fields",
+		`{"query":{"ids":{"values":["\"2024-02-29T12:00:00.123456789Z\""]}},"docvalue_fields":["created_at"]}`)
+	if got, want := fmt.Sprint(shown), "map[hits:map[hits:[map[fields:map[created_at:[1709208000123]]]]]]"; got != want {
+		t.Errorf("shown as %s, want %s", got, want)
+	}
 	query := `{"size":0,"track_total_hits":true,"query":{"range":{"created_at":{"gte":"2024-02-29 12:00","lt":"2024-02-29||+1d"}}}}`
 	total := call[map[string]any](t, client, http.MethodPost, "/"+client.names(document.Post).Read+"/_search?filter_path=hits.total.value", query)
 	if got, want := fmt.Sprint(total), fmt.Sprintf("map[hits:map[total:map[value:%d]]]", 3*7*11+1); got != want {
