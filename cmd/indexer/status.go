@@ -75,9 +75,9 @@ func (p *program) statusCommand() *cobra.Command {
 		Long: `status asks Kafka and OpenSearch how far the consumer group has come and what
 stands behind the aliases. It looks twice, three seconds apart, to tell rates.
 It needs no running worker; what one worker is doing, and its latest errors, are
-on its own /status. Where the lock is held it waits for a renewal, for a third of
-LOCK_TTL at most, to tell a rebuild that is under way from one that died. What could
-not be asked is unknown, null in JSON.
+on its own /status. Where the lock is held it waits for a renewal, for a third
+of LOCK_TTL at most, to tell a rebuild that is under way from one that died.
+What could not be asked is unknown, null in JSON.
 
 Exit code 0 where both answered, 1 where one did not.`,
 		Example: `  indexer status
