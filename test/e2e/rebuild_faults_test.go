@@ -52,7 +52,7 @@ func TestRebuildWhileAServiceIsAway(t *testing.T) {
 	}
 	x.awaitCommitted(places)
 	x.must(s, places, true)
-	x.wantIndices(2)
+	x.wantIndices()
 	w.stop()
 }
 
