@@ -222,7 +222,7 @@ func (b *bench) try(ctx context.Context, l *live, rate int, long time.Duration) 
 	l.tap.follow(events)
 	server := meter{cluster: b.cluster}
 	from, err := read(ctx, []*process.Process{l.worker})
-	if err = errors.Join(err, server.start(ctx)); err != nil {
+	if err := errors.Join(err, server.start(ctx)); err != nil {
 		return trial{}, err
 	}
 	searching, done := context.WithCancel(ctx)
