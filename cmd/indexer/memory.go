@@ -14,7 +14,7 @@ const (
 	// room is for chunks on their way, answers, metrics and the runtime, 8 MiB, and for
 	// garbage, of which a full backlog makes some 300 MB a second. With 8 MiB alone it
 	// was collected 40 times a second, which took two thirds of the worker's CPU.
-	room = 28 << 20
+	room = 36 << 20
 )
 
 // limitMemory has Go collect its garbage when its memory comes near what the settings
