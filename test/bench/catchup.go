@@ -19,9 +19,10 @@ type catchUp struct {
 	env    []string
 }
 
-// catchUps lets a worker index the same events with each of the settings in turn.
-func (b *bench) catchUps(ctx context.Context, with []catchUp) ([]catchUp, error) {
-	l, err := b.publish(ctx, workload{name: "catchup", events: fresh}, b.options.count)
+// catchUps lets a worker index the same events, published for a chapter, with each of
+// the settings in turn.
+func (b *bench) catchUps(ctx context.Context, chapter string, with []catchUp) ([]catchUp, error) {
+	l, err := b.publish(ctx, workload{name: chapter, events: fresh}, b.options.count)
 	if err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
@@ -72,7 +73,7 @@ func (b *bench) runRequests(ctx context.Context) (requests, error) {
 			env:  []string{fmt.Sprintf("BATCH_MAX_EVENTS=%d", try.events), fmt.Sprintf("BULK_CONCURRENCY=%d", try.concurrency), "BATCH_MAX_BYTES=8388608"},
 		})
 	}
-	return b.catchUps(ctx, all)
+	return b.catchUps(ctx, "requests", all)
 }
 
 // writeText prints the result in 80 columns.

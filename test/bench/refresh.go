@@ -36,6 +36,6 @@ func (b *bench) runRefresh(ctx context.Context) (found refresh, err error) {
 	for _, interval := range intervals {
 		costs = append(costs, catchUp{Name: interval, env: []string{"OPENSEARCH_REFRESH_INTERVAL=" + interval}})
 	}
-	found.Costs, err = b.catchUps(ctx, costs)
+	found.Costs, err = b.catchUps(ctx, "refresh", costs)
 	return found, err
 }
