@@ -68,7 +68,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.Uint64Var(&o.seed, "seed", 1, "the same seed invents the same events")
 	f.IntVar(&o.rounds, "rounds", 3, "measurements of each side, of which the median counts")
 	f.StringVar(&o.workloads, "workloads", "fresh,updates,partial,replay,mixed", "rates: which, in this order: "+strings.Join(workloadNames(), ", "))
-	f.DurationVar(&o.budget, "budget", 3*time.Minute, "rates and rebuild: of all rounds, of which no further one begins where it would end later")
+	f.DurationVar(&o.budget, "budget", 8*time.Minute, "rates and rebuild: of all rounds, of which no further one begins where it would end later")
 	f.StringVar(&o.indexer, "indexer", "bin/indexer", "the program to measure")
 	f.IntVar(&o.entities, "entities", 100_000, "rebuild: posts that the events are of")
 	f.StringVar(&o.rates, "rates", "100,1000,quarter,half", "latency and refresh: events per second to publish; quarter and half are of the plain bulk")
