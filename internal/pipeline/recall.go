@@ -83,12 +83,10 @@ func (m *Machine) ask(r *recall) {
 	}
 	r.asked, r.bytes = nil, 0
 	offsets := map[record.Partition][]int64{}
-	for _, refused := range r.refused {
-		if r.bytes >= room {
-			break
-		}
+	n := 0
+	for ; n < len(r.refused) && r.bytes < room; n++ {
 		end := r.bytes + m.cfg.MaxBytes
-		for _, it := range refused.w.bundles[0].items {
+		for _, it := range r.refused[n].w.bundles[0].items {
 			if r.bytes >= end {
 				break
 			}
@@ -99,6 +97,7 @@ func (m *Machine) ask(r *recall) {
 			}
 		}
 	}
+	r.refused = slices.Concat(r.refused[n:], r.refused[:n]) // what can't be read comes last at the next try
 	id := m.id()
 	m.recalls[id] = r
 	m.do(Recall{ID: id, Offsets: offsets})

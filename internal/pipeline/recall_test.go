@@ -208,3 +208,27 @@ func TestManyRefusedDocumentsAreReadAgainInTurn(t *testing.T) {
 		t.Errorf("records asked for: %s", diff)
 	}
 }
+
+// Documents whose records can't be read do not take the room of the others again and
+// again.
+func TestWhatCanNotBeReadLeavesRoomToTheOthers(t *testing.T) {
+	b := newBench(t)
+	b.m.cfg.MaxEvents, b.m.cfg.Concurrency = 1, 0
+	ids := []string{"first"}
+	for range 10 {
+		ids = append(ids, "a", "b", "c") // c at 3, 6, 9 and so on
+	}
+	b.receive(ids...)
+	b.m.cfg.MaxEvents, b.m.cfg.Concurrency, b.m.cfg.MaxBytes = 10, 2, 4<<10
+	isOfC := func(offset int64) bool { return offset%3 == 0 }
+
+	w := only[Write](b, b.wait(time.Second))
+	r := only[Recall](b, b.answer(w, result(index.Written), refusedWrite, refusedWrite, refusedWrite))
+	if slices.ContainsFunc(r.Offsets[tp], isOfC) {
+		t.Fatalf("there was room for all three: %v", r.Offsets)
+	}
+	b.step(Recalled{Recall: r.ID, Unread: []record.Partition{tp}})
+	if r = only[Recall](b, b.wait(time.Second)); !slices.ContainsFunc(r.Offsets[tp], isOfC) {
+		t.Errorf("asks for the same again: %v", r.Offsets)
+	}
+}
