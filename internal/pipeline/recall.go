@@ -155,8 +155,10 @@ func (m *Machine) restore(items []*item, in Recalled) {
 			it.weigh(0)
 		case c != nil || !slices.Contains(in.Unread, it.part.name):
 			m.close(it, Abandoned, "")
-			it.part.stuck = fmt.Sprintf("offset %d is no longer in the log, and OpenSearch refuses what it said", it.offset)
-			m.pauseOrResume(it.part)
+			if it.part.stuck == "" {
+				it.part.stuck = fmt.Sprintf("offset %d is no longer in the log, and OpenSearch refuses what it said", it.offset)
+				m.pauseOrResume(it.part)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +111,20 @@ func TestARecordThatIsGoneStopsItsPartition(t *testing.T) {
 		t.Errorf("hands over at %d", got)
 	}
 	only[Released](b, b.step(Committed{}))
+}
+
+// It is told, once, of a partition that is paused already, too: that pause may end.
+func TestARecordThatIsGoneIsToldOfAPausedPartition(t *testing.T) {
+	b := newBench(t)
+	r := b.recallOne()
+	only[Pause](b, b.step(Hold{Partition: tp, On: true}))
+	told := only[Pause](b, b.step(Recalled{Recall: r.ID}))
+	if told.Partition != tp || !strings.HasPrefix(told.Why, "offset 10 is no longer in the log") {
+		t.Errorf("%+v", told)
+	}
+	if again := all[Resume](b.step(Hold{Partition: tp})); again != nil {
+		t.Errorf("resumed: %v", again)
+	}
 }
 
 // What could be read is tried meanwhile; what could not be is asked for again.
