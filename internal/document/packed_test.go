@@ -12,7 +12,11 @@ func TestPackedJoinIsJoin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := history.Draw(t, "a"), history.Draw(t, "b")
 		joined := a.Pack().Join(b.Pack())
-		same(t, "pack(a)+pack(b) = a+b", joined.Unpack(), document.Join(a, b))
+		want := document.Join(a, b)
+		same(t, "pack(a)+pack(b) = a+b", joined.Unpack(), want)
+		if got := string(joined.AppendSource(nil)); got != want.String() {
+			t.Fatalf("packed it is written as\n%s\nnot\n%s", got, want)
+		}
 	})
 }
 

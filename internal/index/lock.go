@@ -115,7 +115,8 @@ func (c *Client) LockHolder(ctx context.Context) (h Holder, held bool, err error
 }
 
 // Watch is LockHolder that finds out whether the holder lives, which takes a good third
-// of its TTL at most. Where ctx ends before, that is an error beside the holder.
+// of its TTL at most. Where that fails, or ctx ends before, the error comes beside the
+// holder.
 func (c *Client) Watch(ctx context.Context) (h Holder, held, alive bool, err error) {
 	first, held, err := c.LockHolder(ctx)
 	if err != nil || !held {
@@ -128,8 +129,11 @@ func (c *Client) Watch(ctx context.Context) (h Holder, held, alive bool, err err
 			return first, true, false, context.Cause(ctx)
 		}
 		now, held, err := c.LockHolder(ctx)
-		if err != nil || !held || now.Renewal != first.Renewal {
-			return now, held, held, err
+		switch {
+		case err != nil:
+			return first, true, false, err
+		case !held || now.Renewal != first.Renewal:
+			return now, held, held, nil
 		}
 	}
 	return first, true, false, nil

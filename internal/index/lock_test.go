@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -148,6 +149,23 @@ func TestWatch(t *testing.T) {
 	}
 	if _, held, alive, err := client.Watch(t.Context()); err != nil || held || alive {
 		t.Errorf("released: held %v, alive %v, %v", held, alive, err)
+	}
+}
+
+// TestWatchThatBreaksOff tells who has the lock although later looks fail.
+func TestWatchThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	var looks atomic.Int64
+	server := newFakeServer(t, func(w http.ResponseWriter, body string) {
+		if looks.Add(1) > 1 {
+			refuse(http.StatusServiceUnavailable, "{}")(w, body)
+			return
+		}
+		_, _ = io.WriteString(w, `{"docs":[{"found":true,"_seq_no":1,"_primary_term":1,"_source":{"owner":"me","expires_in":0.1}}]}`)
+	})
+	holder, held, alive, err := mustClient(t, server.config()).Watch(t.Context())
+	if err == nil || !held || alive || holder.Owner != "me" {
+		t.Errorf("%+v, held %v, alive %v, %v", holder, held, alive, err)
 	}
 }
 

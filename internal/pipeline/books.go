@@ -82,7 +82,7 @@ func (m *Machine) Snapshot() Snapshot {
 		Rebalances: m.books.rebalances, Writes: len(m.writes),
 	}
 	for _, l := range m.lanes {
-		if l.told.reason != "" {
+		if l.told.reason != "" && len(l.table) > 0 {
 			s.Stalled = append(s.Stalled, Stall{l.entity, l.told.reason})
 		}
 	}

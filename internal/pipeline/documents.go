@@ -58,7 +58,7 @@ type waiting struct {
 type documents struct {
 	table map[string]*waiting // by id
 	queue []*waiting
-	bytes int // of the states in the queue
+	bytes int // that the queue takes in requests
 }
 
 func newDocuments() documents { return documents{table: map[string]*waiting{}} }
@@ -83,6 +83,12 @@ func (d *documents) add(now time.Time, id string, b bundle) {
 	d.enqueue(w)
 }
 
+// size is about the bytes that the first bundle of w takes in a request.
+func (w *waiting) size() int {
+	const frame = 320 // the lines around id and fields
+	return frame + len(w.id) + len(w.bundles[0].state)
+}
+
 // enqueue puts w at the end of the queue if it may be written now.
 func (d *documents) enqueue(w *waiting) {
 	if w.sending != nil || w.delayed || len(w.bundles) == 0 {
@@ -92,13 +98,13 @@ func (d *documents) enqueue(w *waiting) {
 		w.queued = true
 		d.queue = append(d.queue, w)
 	}
-	d.bytes += len(w.bundles[0].state)
+	d.bytes += w.size()
 }
 
 // unqueuedBytes takes w's bytes off the sum before its first bundle changes.
 func (d *documents) unqueuedBytes(w *waiting) {
 	if w.queued {
-		d.bytes -= len(w.bundles[0].state)
+		d.bytes -= w.size()
 	}
 }
 
@@ -110,7 +116,7 @@ func (d *documents) take(maxCount, maxBytes int) []*waiting {
 	bytes := 0
 	for len(d.queue) > 0 && len(batch) < maxCount {
 		w := d.queue[0]
-		size := len(w.bundles[0].state)
+		size := w.size()
 		if len(batch) > 0 && bytes+size > maxBytes {
 			break
 		}

@@ -122,7 +122,8 @@ type (
 		Abandoned   int  // records that there was no time for; the next owner reads them again
 		Uncommitted bool // no answer to the commit in time; the next owner repeats the last records
 	}
-	// Pause stops the reading of one partition until Resume.
+	// Pause stops the reading of one partition until Resume. It comes again where one
+	// that is paused gets stuck.
 	Pause struct {
 		Partition record.Partition
 		Why       string

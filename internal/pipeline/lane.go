@@ -57,9 +57,10 @@ func (l *lane) open() (at time.Time, ok bool) {
 	return since, true
 }
 
-// takesNothing reports whether the lane's index has taken nothing for a while.
+// takesNothing reports whether the lane's index has taken nothing of what waits for a
+// while. Where nothing waits any more nobody tries, so nobody knows.
 func (l *lane) takesNothing(now time.Time) bool {
-	return l.failures > 0 && now.Sub(l.stalledAt) > checkEvery
+	return l.failures > 0 && len(l.table) > 0 && now.Sub(l.stalledAt) > checkEvery
 }
 
 // dueAt returns when the lane's next request is to be sent: at once where it is

@@ -418,3 +418,36 @@ func TestTroubleOfOneIndexHoldsUpNoOther(t *testing.T) {
 	only[Recovered](b, effects)
 	b.wantEnded("0 indexed")
 }
+
+// A request holds no more than it may, however little of its bytes is contents.
+func TestTombstonesFillARequest(t *testing.T) {
+	b := newBench(t)
+	b.m.cfg.MaxEvents, b.m.cfg.MaxBytes = 1000, 16<<10
+	const count = 500
+	var records []record.Record
+	var results []Preparation
+	for i := range int64(count) {
+		records = append(records, record.Record{Partition: tp, Offset: i})
+		results = append(results, Preparation{Change: handlers.Change{
+			Key:   document.Key{Entity: document.Post, ID: fmt.Sprint("post ", i)},
+			State: document.Delete(document.DeleteOrder(i, 1717236000000000), 1717236000000).Pack(),
+		}})
+	}
+	effects := b.step(Receive{Records: records})
+	effects = b.step(Prepared{Batch: only[Prepare](b, effects).Batch, Results: results})
+	for queue := all[Write](effects); len(b.ended) < count; queue = queue[1:] {
+		if len(queue) == 0 {
+			queue = all[Write](b.wait(time.Second))
+		}
+		bytes := 0
+		outcomes := make([]index.Outcome, len(queue[0].Actions))
+		for i, a := range queue[0].Actions {
+			bytes += len(a.ID) + len(a.State.AppendSource(nil))
+			outcomes[i] = result(index.Deleted)
+		}
+		if bytes > b.m.cfg.MaxBytes {
+			t.Fatalf("a request of %d bytes", bytes)
+		}
+		queue = append(queue, all[Write](b.answer(queue[0], outcomes...))...)
+	}
+}

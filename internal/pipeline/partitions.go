@@ -185,9 +185,10 @@ func (m *Machine) pauseOrResume(part *partition) {
 	was := part.paused
 	part.paused = why
 	switch {
-	case was == "" && why != "":
-		m.do(Pause{Partition: part.name, Why: why})
-	case was != "" && why == "":
+	case why == was:
+	case why == "":
 		m.do(Resume{Partition: part.name})
+	case was == "" || part.stuck != "": // what does not end by itself is told in any case
+		m.do(Pause{Partition: part.name, Why: why})
 	}
 }

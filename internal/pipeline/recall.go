@@ -83,12 +83,10 @@ func (m *Machine) ask(r *recall) {
 	}
 	r.asked, r.bytes = nil, 0
 	offsets := map[record.Partition][]int64{}
-	for _, refused := range r.refused {
-		if r.bytes >= room {
-			break
-		}
+	n := 0
+	for ; n < len(r.refused) && r.bytes < room; n++ {
 		end := r.bytes + m.cfg.MaxBytes
-		for _, it := range refused.w.bundles[0].items {
+		for _, it := range r.refused[n].w.bundles[0].items {
 			if r.bytes >= end {
 				break
 			}
@@ -99,6 +97,7 @@ func (m *Machine) ask(r *recall) {
 			}
 		}
 	}
+	r.refused = slices.Concat(r.refused[n:], r.refused[:n]) // what can't be read comes last at the next try
 	id := m.id()
 	m.recalls[id] = r
 	m.do(Recall{ID: id, Offsets: offsets})
@@ -156,8 +155,10 @@ func (m *Machine) restore(items []*item, in Recalled) {
 			it.weigh(0)
 		case c != nil || !slices.Contains(in.Unread, it.part.name):
 			m.close(it, Abandoned, "")
-			it.part.stuck = fmt.Sprintf("offset %d is no longer in the log, and OpenSearch refuses what it said", it.offset)
-			m.pauseOrResume(it.part)
+			if it.part.stuck == "" {
+				it.part.stuck = fmt.Sprintf("offset %d is no longer in the log, and OpenSearch refuses what it said", it.offset)
+				m.pauseOrResume(it.part)
+			}
 		}
 	}
 }

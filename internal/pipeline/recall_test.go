@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,20 @@ func TestARecordThatIsGoneStopsItsPartition(t *testing.T) {
 	only[Released](b, b.step(Committed{}))
 }
 
+// It is told, once, of a partition that is paused already, too: that pause may end.
+func TestARecordThatIsGoneIsToldOfAPausedPartition(t *testing.T) {
+	b := newBench(t)
+	r := b.recallOne()
+	only[Pause](b, b.step(Hold{Partition: tp, On: true}))
+	told := only[Pause](b, b.step(Recalled{Recall: r.ID}))
+	if told.Partition != tp || !strings.HasPrefix(told.Why, "offset 10 is no longer in the log") {
+		t.Errorf("%+v", told)
+	}
+	if again := all[Resume](b.step(Hold{Partition: tp})); again != nil {
+		t.Errorf("resumed: %v", again)
+	}
+}
+
 // What could be read is tried meanwhile; what could not be is asked for again.
 func TestWhatCanNotBeReadAtTheMomentWaits(t *testing.T) {
 	b := newBench(t)
@@ -206,5 +221,29 @@ func TestManyRefusedDocumentsAreReadAgainInTurn(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{7, 7, 0, 0}, asked); diff != "" {
 		t.Errorf("records asked for: %s", diff)
+	}
+}
+
+// Documents whose records can't be read do not take the room of the others again and
+// again.
+func TestWhatCanNotBeReadLeavesRoomToTheOthers(t *testing.T) {
+	b := newBench(t)
+	b.m.cfg.MaxEvents, b.m.cfg.Concurrency = 1, 0
+	ids := []string{"first"}
+	for range 10 {
+		ids = append(ids, "a", "b", "c") // c at 3, 6, 9 and so on
+	}
+	b.receive(ids...)
+	b.m.cfg.MaxEvents, b.m.cfg.Concurrency, b.m.cfg.MaxBytes = 10, 2, 4<<10
+	isOfC := func(offset int64) bool { return offset%3 == 0 }
+
+	w := only[Write](b, b.wait(time.Second))
+	r := only[Recall](b, b.answer(w, result(index.Written), refusedWrite, refusedWrite, refusedWrite))
+	if slices.ContainsFunc(r.Offsets[tp], isOfC) {
+		t.Fatalf("there was room for all three: %v", r.Offsets)
+	}
+	b.step(Recalled{Recall: r.ID, Unread: []record.Partition{tp}})
+	if r = only[Recall](b, b.wait(time.Second)); !slices.ContainsFunc(r.Offsets[tp], isOfC) {
+		t.Errorf("asks for the same again: %v", r.Offsets)
 	}
 }

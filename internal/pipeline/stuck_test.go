@@ -140,3 +140,22 @@ func (b *bench) bring(entity document.Entity, part record.Partition, size int) [
 		State: document.Upsert(document.UpsertOrder(b.next, 1, 1), nil).Pack(),
 	}}}})...)
 }
+
+// Who has nothing left to be written to an index can't say how it stands: what waited
+// has been left to the next owner.
+func TestAStallEndsWithWhatWaited(t *testing.T) {
+	b := newBench(t)
+	b.receive("a")
+	b.answer(only[Write](b, b.wait(b.m.cfg.MaxWait)), retryOf(index.ReasonNetwork))
+	effects := b.wait(2 * time.Second)
+	only[Stalled](b, effects)
+	b.answer(only[Write](b, effects), retryOf(index.ReasonNetwork))
+	if s := b.m.Snapshot(); len(s.Stalled) != 1 {
+		t.Fatalf("stalled: %v", s.Stalled)
+	}
+	b.step(Lose{Partitions: []record.Partition{tp}})
+	b.wait(time.Minute)
+	if s := b.m.Snapshot(); len(s.Stalled) > 0 {
+		t.Errorf("stalled with nothing to write: %v", s.Stalled)
+	}
+}
