@@ -44,5 +44,6 @@ func (c Config) total() int { return 4 * c.Concurrency * c.MaxBytes }
 
 // Memory is the most bytes that the work under way keeps in memory: records with
 // all that was read out of them, and the bodies of requests. Single records larger
-// than BATCH_MAX_BYTES come on top.
+// than BATCH_MAX_BYTES come on top, and records of a backlog that are read again because
+// OpenSearch refuses them.
 func (c Config) Memory() int { return c.total() + c.Concurrency*c.MaxBytes }

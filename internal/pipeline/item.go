@@ -26,7 +26,7 @@ type item struct {
 	lane      *lane    // nil while its entity is not known
 	digest    [16]byte // of its change
 	size      int32    // bytes that it keeps in memory, on the books of its partition
-	packed    int32    // bytes of its contents, once they were let go
+	dropped   int32    // bytes of its contents, once they were let go
 	ended     bool
 	// contents are there until the item waits in a backlog, and again where the
 	// record is needed once more and was read again.
@@ -74,7 +74,7 @@ func (it *item) weigh(document int) {
 // letGo keeps no more of the record than its place.
 func (it *item) letGo() {
 	if it.contents != nil {
-		it.packed = int32(it.contents.size) //nolint:gosec // a record has at most 100 MB
+		it.dropped = int32(it.contents.size) //nolint:gosec // a record has at most 100 MB
 		it.contents = nil
 	}
 	it.weigh(0)

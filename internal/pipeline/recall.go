@@ -92,7 +92,7 @@ func (m *Machine) ask(r *recall) {
 			}
 			if it.lacks() {
 				r.asked = append(r.asked, it)
-				r.bytes += int(it.packed)
+				r.bytes += int(it.dropped)
 				offsets[it.part.name] = append(offsets[it.part.name], it.offset)
 			}
 		}
