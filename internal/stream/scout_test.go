@@ -30,13 +30,18 @@ func TestABrokerThatDoesNotAnswerHoldsUpItsPartitionsAlone(t *testing.T) {
 	}
 	first, second := record.Partition{Topic: topic, ID: 0}, record.Partition{Topic: topic, ID: 1}
 	s := scout{admin: testAdmin(t, Config{Brokers: []string{brokers.BootstrapServers()}, SecurityProtocol: "PLAINTEXT"}).client}
+	ask := func() (map[record.Partition]int64, error) {
+		return s.offsets(t.Context(), topicPartitions([]record.Partition{first, second}), kafka.LatestOffsetSpec)
+	}
 	ends := func() map[record.Partition]int64 {
-		found, err := s.offsets(t.Context(), topicPartitions([]record.Partition{first, second}), kafka.LatestOffsetSpec)
+		found, err := ask()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return found
 	}
+	// A client that is still connecting may ask for the leaders anew only after 3 s.
+	eventually(t, "the brokers to be known", func() bool { _, err := ask(); return err == nil })
 	if diff := cmp.Diff(map[record.Partition]int64{first: 0, second: 0}, ends()); diff != "" {
 		t.Fatalf("with both brokers: %s", diff)
 	}
