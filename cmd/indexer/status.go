@@ -75,8 +75,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Long: `status asks Kafka and OpenSearch how far the consumer group has come and what
 stands behind the aliases. It looks twice, three seconds apart, to tell rates.
 It needs no running worker; what one worker is doing, and its latest errors, are
-on its own /status. Where the lock is held it waits for a renewal, for a third
-of LOCK_TTL at most, to tell a rebuild that is under way from one that died.
+on its own /status. Where the lock is held it waits for a renewal, for less
+than half of LOCK_TTL, to tell a rebuild that is under way from one that died.
 What could not be asked is unknown, null in JSON.
 
 Exit code 0 where both answered, 1 where one did not.`,
@@ -165,6 +165,7 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 		}
 		o.Problems = append(o.Problems, err.Error())
 	}
+	told := err == nil // all partitions
 	places := map[string]int{}
 	for i, name := range names {
 		places[name] = i
@@ -185,7 +186,7 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 		}
 	}
 	for _, t := range o.Topics {
-		if len(t.Partitions) == 0 && err == nil {
+		if len(t.Partitions) == 0 && told {
 			o.Problems = append(o.Problems, fmt.Sprintf("topic %s does not exist; it is picked up when it appears (`indexer setup` creates it)", t.Topic))
 		}
 	}
@@ -194,16 +195,27 @@ func (o *overview) askKafka(ctx context.Context, p *program, s settings) error {
 	}
 	o.readAges(ctx, p, s, found)
 	o.measure(ctx, admin, s, began)
-	if err := o.Letters.count(ctx, p, s); err != nil {
-		o.Problems = append(o.Problems, "open dead letters could not be counted: "+err.Error())
-	}
+	o.countLetters(ctx, p, s, told)
 	return nil
 }
 
-// count tells the open letters from those that were replayed.
-func (l *letterStatus) count(ctx context.Context, p *program, s settings) error {
+// countLetters fills in how many dead letters are open. Where not all partitions were
+// told, that none was seen does not say that there is none.
+func (o *overview) countLetters(ctx context.Context, p *program, s settings, told bool) {
+	seen := o.Letters.Records > 0
+	if err := o.Letters.count(ctx, p, s, seen || !told); err != nil {
+		o.Problems = append(o.Problems, "open dead letters could not be counted: "+err.Error())
+		if !seen {
+			o.Letters = nil
+		}
+	}
+}
+
+// count tells the open letters from those that were replayed; none, unless there may be
+// some.
+func (l *letterStatus) count(ctx context.Context, p *program, s settings, some bool) error {
 	open, replayed := 0, 0
-	if l.Records > 0 {
+	if some {
 		log, err := stream.NewReader(s.Kafka, s.Log.logger(p.stderr))
 		if err != nil {
 			return err

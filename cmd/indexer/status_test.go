@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/search-indexer/search-indexer/internal/config"
 	"github.com/search-indexer/search-indexer/internal/document"
 	"github.com/search-indexer/search-indexer/internal/index"
+	"github.com/search-indexer/search-indexer/internal/stream"
 )
 
 // statusJSON is the view that `status --json` prints, by its members.
@@ -206,6 +209,22 @@ func TestDeadLettersAreCounted(t *testing.T) {
 	} {
 		if got := deadLetters(counts); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// Where the dead-letter topic has no leader at the moment, that no record of it is seen
+// does not say that there is no letter.
+func TestLettersThatNobodyTellsOfAreUnknown(t *testing.T) {
+	var s settings
+	s.Kafka = stream.Config{Brokers: []string{"127.0.0.1:1"}, SecurityProtocol: "PLAINTEXT", DLQTopic: "dead"}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for _, told := range []bool{true, false} {
+		o := overview{Letters: &letterStatus{}}
+		o.countLetters(ctx, &program{stderr: io.Discard}, s, told)
+		if known := o.Letters != nil; known != told || known != (len(o.Problems) == 0) {
+			t.Errorf("told %v: %q, problems %q", told, deadLetters(o.Letters), o.Problems)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -163,7 +164,7 @@ func (c *Consumer) takeUp(ctx context.Context, f findings) {
 	}
 	c.begin(ctx, f)
 	c.noteEnds(f)
-	if f.suspect && f.err == nil {
+	if f.suspect && (f.err == nil || errors.Is(f.err, errNoLeader)) {
 		c.examine(ctx, f)
 	}
 }
@@ -248,7 +249,8 @@ func (c *Consumer) fetch(ids []record.Partition, from []kafka.TopicPartition) {
 
 // examine finds the partitions whose next offset the log has lost while they were
 // read. The position from before the look is held against the log's end, today's
-// against its beginning, so that what was read meanwhile is no fault.
+// against its beginning, so that what was read meanwhile is no fault. A partition whose
+// leader does not answer is left to a later look.
 func (c *Consumer) examine(ctx context.Context, f findings) {
 	var lost []Start
 	var unread, sound []record.Partition
@@ -256,7 +258,7 @@ func (c *Consumer) examine(ctx context.Context, f findings) {
 	for _, id := range c.ids() {
 		p, at := c.owned[id], f.places[id]
 		before, asked := f.position[id]
-		if !asked || p != f.asked[id] || p.phase != reading {
+		if !asked || p != f.asked[id] || p.phase != reading || f.untold([]record.Partition{id}) != nil {
 			continue
 		}
 		switch {
@@ -277,7 +279,7 @@ func (c *Consumer) examine(ctx context.Context, f findings) {
 	switch {
 	case len(unread) > 0:
 		c.startAgain(ctx, unread)
-	case len(lost) == 0:
+	case len(lost) == 0 && f.err == nil: // else each look until the leader is back would fetch anew
 		c.refetch(sound)
 	}
 }

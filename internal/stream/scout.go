@@ -33,7 +33,7 @@ type scout struct {
 	admin    *kafka.AdminClient
 	member   *kafka.Consumer // of the group, or of nobody: only asked for committed offsets
 	group    string
-	patience time.Duration // how long to wait for committed offsets; the end of ctx does not end it
+	patience time.Duration // how long to wait for committed offsets at most; that ctx is cancelled does not end it
 }
 
 // answerPatience bounds each question for offsets. A broker that does not answer holds
