@@ -19,8 +19,12 @@ type (
 	// Assign says that partitions are ours now, from the given offsets on.
 	Assign struct{ Partitions []Start }
 	// Release asks to end and to commit what is under way for partitions that leave
-	// us. The machine answers with Released, within Config.Shutdown.
-	Release struct{ Partitions []record.Partition }
+	// us. The machine answers with Released, within Config.Shutdown, of which Passed has
+	// passed already.
+	Release struct {
+		Partitions []record.Partition
+		Passed     time.Duration
+	}
 	// Lose says that partitions are not ours any more; nothing of theirs may be
 	// committed.
 	Lose struct{ Partitions []record.Partition }

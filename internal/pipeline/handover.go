@@ -44,7 +44,8 @@ func (h *handover) next(now time.Time) (time.Time, bool) {
 func (m *Machine) release(now time.Time, in Release) {
 	h := &m.handover
 	if len(h.partitions) == 0 {
-		*h = handover{abandonAt: now.Add(m.cfg.Shutdown * 4 / 5), limit: now.Add(m.cfg.Shutdown)}
+		asked := now.Add(-in.Passed)
+		*h = handover{abandonAt: asked.Add(m.cfg.Shutdown * 4 / 5), limit: asked.Add(m.cfg.Shutdown)}
 	}
 	for _, name := range in.Partitions {
 		if part := m.parts[name]; part != nil && !part.leaving {

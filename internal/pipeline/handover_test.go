@@ -119,3 +119,24 @@ func TestReleaseOfNothingIsAnswered(t *testing.T) {
 	b.step(Release{Partitions: []record.Partition{tp}})
 	only[Released](b, b.step(Lose{Partitions: []record.Partition{tp}}))
 }
+
+// A loop that takes up a stop late has less time for it.
+func TestALateStopEndsInTime(t *testing.T) {
+	b := newBench(t)
+	b.receive("a")
+	const late = time.Second
+	asked := b.now.Add(-late)
+	var committed, released bool
+	for effects := b.step(Release{Partitions: []record.Partition{tp}, Passed: late}); ; {
+		committed = committed || len(all[Commit](effects)) > 0
+		released = len(all[Released](effects)) > 0
+		passed := b.now.Sub(asked)
+		if !committed && passed > b.m.cfg.Shutdown*4/5 || !released && passed >= b.m.cfg.Shutdown {
+			t.Fatalf("%s of %s have passed; committed %v, released %v", passed, b.m.cfg.Shutdown, committed, released)
+		}
+		if released {
+			return
+		}
+		effects = b.wait(b.m.Wake(b.now).Sub(b.now)) // neither write nor commit is answered
+	}
+}

@@ -90,14 +90,15 @@ func (l *Loop) Rebalance(now time.Time, r stream.Rebalance) {
 }
 
 // Stop hands over everything, as a revoke of all partitions would. One that is under
-// way already keeps its time limit.
-func (l *Loop) Stop(now time.Time) {
+// way already keeps its time limit. passed is how long ago the stop was asked for: a
+// loop that was busy meanwhile has so much less time, as the process ends on its own.
+func (l *Loop) Stop(now time.Time, passed time.Duration) {
 	l.stopping = true
 	var partitions []record.Partition
 	for _, p := range l.machine.Snapshot().Partitions {
 		partitions = append(partitions, p.Partition)
 	}
-	l.Step(now, Release{Partitions: partitions})
+	l.Step(now, Release{Partitions: partitions, Passed: passed})
 }
 
 // Step feeds the machine and has carried out what it wants done.

@@ -98,7 +98,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer close(w.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	stop := ctx.Done()
+	stop := make(chan time.Time, 1) // when ctx ended, however late the loop gets to it
+	defer context.AfterFunc(ctx, func() { stop <- time.Now() })()
 	var stopped time.Time
 	for !w.loop.Over() {
 		var records <-chan []record.Record
@@ -111,10 +112,10 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		timer.Reset(time.Until(w.machine.Wake(time.Now())))
 		select {
-		case <-stop:
-			stop, stopped = nil, time.Now()
+		case stopped = <-stop:
 			w.tellStop()
-			w.loop.Stop(stopped)
+			now := time.Now()
+			w.loop.Stop(now, now.Sub(stopped))
 		case rebalance := <-rebalances:
 			w.loop.Rebalance(time.Now(), rebalance)
 		case chunk := <-records:

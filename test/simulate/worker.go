@@ -145,7 +145,7 @@ func (p *process) stop() {
 	if !p.loop.HandingOver() {
 		p.handover = handover{began: p.world.now}
 	}
-	p.turn(p.loop.Stop)
+	p.turn(func(now time.Time) { p.loop.Stop(now, 0) })
 }
 
 // turn is one turn of the loop, which is checked.
