@@ -124,7 +124,7 @@ func TestReleaseOfNothingIsAnswered(t *testing.T) {
 func TestALateStopEndsInTime(t *testing.T) {
 	b := newBench(t)
 	b.receive("a")
-	const late = time.Second
+	late := b.m.cfg.Shutdown / 4
 	asked := b.now.Add(-late)
 	var committed, released bool
 	for effects := b.step(Release{Partitions: []record.Partition{tp}, Passed: late}); ; {
