@@ -314,12 +314,24 @@ func (b Broker) Configure(ctx context.Context, topic, name, value string) error 
 		return err
 	}
 	defer admin.Close()
-	_, err = admin.IncrementalAlterConfigs(ctx, []kafka.ConfigResource{{
-		Type: kafka.ResourceTopic, Name: topic,
-		Config: []kafka.ConfigEntry{{Name: name, Value: value, IncrementalOperation: kafka.AlterConfigOpTypeSet}},
-	}})
-	if err != nil {
+	resource := kafka.ConfigResource{Type: kafka.ResourceTopic, Name: topic}
+	change := resource
+	change.Config = []kafka.ConfigEntry{{Name: name, Value: value, IncrementalOperation: kafka.AlterConfigOpTypeSet}}
+	if _, err := admin.IncrementalAlterConfigs(ctx, []kafka.ConfigResource{change}); err != nil {
 		return fmt.Errorf("configure topic: %w", err)
 	}
-	return nil
+	for { // the controller has it, and a broker learns of it a moment later
+		found, err := admin.DescribeConfigs(ctx, []kafka.ConfigResource{resource})
+		if err != nil {
+			return fmt.Errorf("look at the topic's configuration: %w", err)
+		}
+		if found[0].Config[name].Value == value {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
