@@ -20,6 +20,12 @@ type Action struct {
 	State document.Packed
 }
 
+// Size is about the bytes that the action takes in a request.
+func (a Action) Size() int {
+	const frame = 320 // the lines without id, alias and fields
+	return frame + len(a.ID) + len(a.State)
+}
+
 // encoding appends the two lines of one action to dst.
 type encoding func(dst []byte, a *Action) []byte
 
@@ -37,7 +43,7 @@ type spareBodies chan *body
 
 const (
 	mostSpare    = 8       // as many requests as are usually under way, and more
-	largestSpare = 8 << 20 // bytes; what is larger was so for one document
+	largestSpare = 8 << 20 // bytes; what is larger, as with a large BATCH_MAX_BYTES, is made anew
 )
 
 func (s spareBodies) get() *body {
@@ -62,10 +68,9 @@ func (s spareBodies) put(b *body) {
 // newBody returns a body with room for what the actions are likely to take.
 func (c *Client) newBody(actions []Action) *body {
 	b := c.bodies.get()
-	const frame = 320 // the lines without id, alias and fields
 	size := 0
 	for i := range actions {
-		size += len(actions[i].State) + len(actions[i].ID) + frame
+		size += actions[i].Size()
 	}
 	b.lines, b.ends = slices.Grow(b.lines[:0], size), slices.Grow(b.ends[:0], len(actions))
 	return b

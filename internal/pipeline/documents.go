@@ -84,9 +84,11 @@ func (d *documents) add(now time.Time, id string, b bundle) {
 }
 
 // size is about the bytes that the first bundle of w takes in a request.
-func (w *waiting) size() int {
-	const frame = 320 // the lines around id and fields
-	return frame + len(w.id) + len(w.bundles[0].state)
+func (w *waiting) size() int { return w.action("", &w.bundles[0]).Size() }
+
+// action is what writes a bundle of w.
+func (w *waiting) action(entity document.Entity, b *bundle) index.Action {
+	return index.Action{Key: document.Key{Entity: entity, ID: w.id}, State: b.state}
 }
 
 // enqueue puts w at the end of the queue if it may be written now.
@@ -205,7 +207,7 @@ func (d *documents) oldest() (time.Time, bool) {
 func actions(entity document.Entity, batch []*waiting) []index.Action {
 	list := make([]index.Action, len(batch))
 	for i, w := range batch {
-		list[i] = index.Action{Key: document.Key{Entity: entity, ID: w.id}, State: w.sending.state}
+		list[i] = w.action(entity, w.sending)
 	}
 	return list
 }
